@@ -1,0 +1,94 @@
+/*
+ * main.c: makes the Lua state, gives it the embedded modules and calls vernier.main.
+ * The only file that includes lua.h; C never calls Lua after this.
+ */
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "internal.h"
+
+static const vn_embedded *find_embedded(const char *name) {
+  for (const vn_embedded *e = vn__embedded; e->name; e++)
+    if (strcmp(e->name, name) == 0) return e;
+  return NULL;
+}
+
+/* A package searcher over the embedded bytecode: first, so that an installed module of the same name cannot shadow it. */
+static int search_embedded(lua_State *L) {
+  const char *name = luaL_checkstring(L, 1);
+  const vn_embedded *e = find_embedded(name);
+  if (!e) {
+    lua_pushfstring(L, "\n\tno embedded module '%s'", name);
+    return 1;
+  }
+  if (luaL_loadbuffer(L, (const char *)e->data, e->len, name)) return lua_error(L);
+  return 1;
+}
+
+/* vernier_embedded(path): an embedded text file; vernier_embedded(): the names of everything embedded. */
+static int embedded(lua_State *L) {
+  if (lua_isnoneornil(L, 1)) {
+    lua_newtable(L);
+    for (int i = 0; vn__embedded[i].name; i++) {
+      lua_pushstring(L, vn__embedded[i].name);
+      lua_rawseti(L, -2, i + 1);
+    }
+    return 1;
+  }
+  const vn_embedded *e = find_embedded(luaL_checkstring(L, 1));
+  if (!e) return 0;
+  lua_pushlstring(L, (const char *)e->data, e->len);
+  return 1;
+}
+
+static int traceback(lua_State *L) {
+  if (!lua_isstring(L, 1)) return 1;
+  luaL_traceback(L, L, lua_tostring(L, 1), 1);
+  return 1;
+}
+
+static void install_searcher(lua_State *L) {
+  lua_getglobal(L, "package");
+  lua_getfield(L, -1, "loaders");
+  for (int i = (int)lua_objlen(L, -1); i >= 2; i--) {
+    lua_rawgeti(L, -1, i);
+    lua_rawseti(L, -2, i + 1);
+  }
+  lua_pushcfunction(L, search_embedded);
+  lua_rawseti(L, -2, 2);
+  lua_pop(L, 1);
+  lua_getfield(L, -1, "loaded");
+  lua_pushcfunction(L, embedded);
+  lua_setfield(L, -2, "vernier.embedded");
+  lua_pop(L, 2);
+}
+
+int main(int argc, char **argv) {
+  signal(SIGPIPE, SIG_IGN);
+  lua_State *L = luaL_newstate();
+  if (!L) {
+    fputs("vernier: cannot start: out of memory\n", stderr);
+    return 1;
+  }
+  luaL_openlibs(L);
+  install_searcher(L);
+  lua_pushcfunction(L, traceback);
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "vernier.main");
+  int status = 1;
+  if (lua_pcall(L, 1, 1, 1) == 0) {
+    for (int i = 1; i < argc; i++) lua_pushstring(L, argv[i]);
+    if (lua_pcall(L, argc - 1, 1, 1) == 0) {
+      status = (int)lua_tointeger(L, -1);
+      lua_close(L);
+      return status;
+    }
+  }
+  fprintf(stderr, "vernier: unexpected error: %s\n", lua_tostring(L, -1));
+  lua_close(L);
+  return status;
+}
