@@ -1,59 +1,177 @@
 # vernier: build, test and demo. `make help` lists the targets.
-# O= chooses the build folder, SAN=asan|tsan a sanitizer build, VALGRIND=1 runs the unit specs under valgrind, V=1 shows all.
+# O= chooses the build folder, SAN=asan|tsan a sanitizer build, VALGRIND=1 runs the specs under valgrind, V=1 shows all,
+# SPEC= names single spec files, JOBS= runs that many spec files at once, LIMIT= ends a spec file after so many seconds.
+
+# All cores, unless the caller has decided.
+ifeq ($(MAKELEVEL)$(filter -j% --jobserver%,$(MAKEFLAGS)),0)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
+endif
+MAKEFLAGS += --no-print-directory
 
 CC      ?= cc
 O       ?= build$(if $(SAN),-$(SAN))
 LUAJIT  ?= luajit
 PKGS    := luajit libuv yaml-0.1 openssl libcurl
-VERSION := $(shell cat VERSION 2>/dev/null || echo 0.1.0)
+VERSION := $(shell cat VERSION)
+Q       := $(if $(V),,@)
 
 CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla $(if $(CI),-Werror)
 SAN_asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1
-SAN_tsan := -fsanitize=thread -fno-omit-frame-pointer -O1
-ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DVN_VERSION='"$(VERSION)"' $(CFLAGS) $(WARN) $(SAN_$(SAN)) $(shell pkg-config --cflags $(PKGS))
-ALL_LIBS   = $(shell pkg-config --libs $(PKGS)) -lm -lpthread
+SAN_tsan := -fsanitize=thread -Wno-tsan -fno-omit-frame-pointer -O1
+# Asked once, and only by a recipe that compiles: `make deps` and `make help` run before there is a pkg-config.
+pkg_cflags = $(eval pkg_cflags := $$(shell pkg-config --cflags $(PKGS)))$(pkg_cflags)
+pkg_libs   = $(eval pkg_libs := $$(shell pkg-config --libs $(PKGS)))$(pkg_libs)
+DEFINES    := -std=gnu11 -D_GNU_SOURCE -DVN_VERSION='"$(VERSION)"' -Isrc
+ALL_CFLAGS  = $(DEFINES) $(CFLAGS) $(WARN) $(SAN_$(SAN)) $(pkg_cflags)
+ALL_LIBS    = $(pkg_libs) -lm -lpthread
 
 SRC := $(filter-out src/embed.c,$(wildcard src/*.c))
 OBJ := $(SRC:src/%.c=$(O)/%.o) $(O)/embed.o
 LUA := $(sort $(shell find lua connectors workloads ratecontrollers -name '*.lua')) $(wildcard doc/*.txt)
-Q   := $(if $(V),,@)
 
-.PHONY: all help clean deps test unit functional lint check demo fuzz doc bench format
+.PHONY: all deps demo-deps test unit functional lint check demo format fuzz doc bench clean help FORCE
+.DELETE_ON_ERROR:
 all: $(O)/vernier
 
 $(O)/vernier: $(OBJ)
 	@echo "  LD  $@"
-	$(Q)$(CC) $(ALL_CFLAGS) -rdynamic -o $@ $(OBJ) $(ALL_LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -rdynamic -o $@ $(OBJ) $(ALL_LIBS)
 
-$(O)/%.o: src/%.c src/vernier.h src/internal.h | $(O)
+$(O)/%.o: src/%.c $(O)/flags
 	@echo "  CC  $<"
-	$(Q)$(CC) $(ALL_CFLAGS) -Isrc -c -o $@ $<
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(O)/embed.o: $(O)/embed.c
+	@echo "  CC  $<"
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # The header is the cdef: one file, two readers.
 $(O)/cdef.lua: src/vernier.h | $(O)
 	@echo "  GEN $@"
 	$(Q)(echo 'require("ffi").cdef[['; $(CC) -E -P -DVN_CDEF $<; echo ']]') > $@
 
-$(O)/embed.c: src/embed.lua $(O)/cdef.lua $(LUA)
+$(O)/embed.c: src/embed.lua $(O)/cdef.lua $(O)/modules $(LUA)
 	@echo "  GEN $@"
 	$(Q)$(LUAJIT) src/embed.lua $@ vernier.cdef=$(O)/cdef.lua $(LUA)
 
-$(O)/embed.o: $(O)/embed.c
-	@echo "  CC  $<"
-	$(Q)$(CC) $(ALL_CFLAGS) -Isrc -c -o $@ $<
+# Two notes that change only when what they hold changes, so that other flags or a removed module rebuild.
+note = printf '%s\n' $(1) | cmp -s - $@ || printf '%s\n' $(1) > $@
+$(O)/flags: FORCE | $(O)
+	$(Q)$(call note,$(CC) $(DEFINES) $(CFLAGS) $(WARN) $(SAN_$(SAN)))
+$(O)/modules: FORCE | $(O)
+	$(Q)$(call note,$(LUA))
+FORCE:
 
 $(O):
 	$(Q)mkdir -p $@
 
-help:
-	@echo "make            build $(O)/vernier"
-	@echo "make demo       install what is missing, build, benchmark the demo server"
-	@echo "make test       install what is missing, build, run all specs"
-	@echo "make unit       the unit specs alone (SAN=asan, VALGRIND=1)"
-	@echo "make lint       format, static analysis, layer rules"
-	@echo "make check      lint + test"
-	@echo "make bench      side-by-side figures"
+-include $(wildcard $(O)/*.d)
+
+# ---- specs: busted inside the binary, TAP under prove, one process per file ----
+
+UNIT       := $(sort $(wildcard spec/unit/*_spec.lua))
+FUNCTIONAL := $(sort $(wildcard spec/functional/*_spec.lua spec/integration/*_spec.lua))
+LIMIT      ?= 180
+# LuaJIT's memory is no root for the leak checker; that all handles are closed is checked after each test.
+export ASAN_OPTIONS  ?= detect_leaks=0:exitcode=99
+export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
+export TSAN_OPTIONS  ?= exitcode=99
+MEMCHECK := $(if $(VALGRIND),valgrind -q --smc-check=all-non-file --error-exitcode=99)
+# Deadlines are for what hangs: under an instrument everything else is slow, too.
+export SPEC_SLOW := $(if $(SAN)$(VALGRIND),4,1)
+RUN_SPEC = timeout -k 5 $(shell expr $(LIMIT) \* $(SPEC_SLOW)) $(MEMCHECK) $(O)/vernier lua spec/support/busted.lua
+prove = prove $(if $(V),-v) --timer --failures --comments -j$(1) -e "$(RUN_SPEC)" $(or $(SPEC),$(2))
+
+# The functional specs measure time and start processes of their own: one file at a time.
+test: deps
+	$(Q)$(MAKE) all
+	$(Q)$(call prove,$(or $(JOBS),1),$(UNIT) $(FUNCTIONAL))
+
+unit: all
+	$(Q)$(call prove,$(or $(JOBS),2),$(UNIT))
+
+functional: all
+	$(Q)$(call prove,$(or $(JOBS),1),$(FUNCTIONAL))
+
+# Always with sanitizers: in build-asan, or in the folder that O= names. FUZZ= names single harnesses.
+FUZZ_O := $(if $(filter build,$(O)),build-asan,$(O))
+fuzz:
+	$(Q)$(MAKE) SAN=asan O=$(FUZZ_O) all
+	$(Q)O=$(FUZZ_O) CC="$(CC)" spec/fuzz/run.sh $(or $(FUZZ_SECONDS),20) $(FUZZ)
+
+# ---- lint ----
+
+LINTS    := lint-format lint-cppcheck lint-tidy lint-luacheck lint-shellcheck lint-layers
+C_FILES  := $(wildcard src/*.[ch] spec/fuzz/*.[ch])
+SH_FILES := .ci/run .ci/deps $(wildcard spec/support/*.sh spec/fuzz/*.sh bench/*.sh examples/*.sh)
+.PHONY: $(LINTS)
+
+# All of them, also after the first finding.
+lint:
+	$(Q)$(MAKE) -k -Otarget $(LINTS)
+	@echo "lint: clean"
+
+lint-format:
+	clang-format --dry-run -Werror $(C_FILES)
+
+lint-cppcheck:
+	cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability --inline-suppr \
+	  --suppress=missingIncludeSystem --error-exitcode=1 -DVN_VERSION='""' -Isrc -Ispec/fuzz $(filter %.c,$(C_FILES))
+
+lint-tidy:
+	clang-tidy --version >/dev/null
+	printf '%s\n' $(filter %.c,$(C_FILES)) | \
+	  xargs -P "$$(nproc)" -I FILE clang-tidy --quiet FILE -- $(DEFINES) -Ispec/fuzz $(pkg_cflags) 2>/dev/null
+
+lint-luacheck:
+	luacheck --quiet --no-color lua connectors workloads ratecontrollers spec examples bench src doc
+
+lint-shellcheck:
+	shellcheck -x $(SH_FILES)
+
+lint-layers:
+	spec/support/layers.sh
+
+check:
+	$(Q)$(MAKE) lint
+	$(Q)$(MAKE) test
+
+format:
+	clang-format -i $(C_FILES)
+
+# ---- the rest ----
+
+deps:
+	$(Q).ci/deps build test
+demo-deps:
+	$(Q).ci/deps build
+
+demo: demo-deps
+	$(Q)$(MAKE) all
+	$(Q)examples/demo.sh $(O)/vernier
+
+bench: all
+	$(Q)bench/all.sh $(O)/vernier
+
+doc: all
+	$(Q)$(O)/vernier lua doc/reference.lua doc
 
 clean:
 	rm -rf build build-*
+
+help:
+	@echo "make             build $(O)/vernier"
+	@echo "make demo        install what is missing, build, benchmark the demo server"
+	@echo "make test        install what is missing, build, run all specs"
+	@echo "make unit        the unit specs alone (SAN=asan, SAN=tsan, VALGRIND=1)"
+	@echo "make functional  the specs that run the binary against servers"
+	@echo "make lint        format, static analysis, layer rules"
+	@echo "make check       lint + test"
+	@echo "make fuzz        each parser's harness for FUZZ_SECONDS=20"
+	@echo "make bench       side-by-side figures"
+	@echo "make doc         write the reference in doc/ from the option declarations"
+	@echo "make format      clang-format in place"
+	@echo "make deps        install what build and specs need (Debian, apt-get)"
+	@echo "make clean       remove the build folders"
+	@echo "variables        O=FOLDER SAN=asan|tsan VALGRIND=1 V=1 SPEC='FILE…' JOBS=N LIMIT=SECONDS"

@@ -83,6 +83,7 @@ typedef struct vn_hist_cell {
 } vn_hist_cell;
 
 vn_hist *vn_hist_new(int digits); /* NULL: digits not in 1-5, or no memory */
+vn_hist *vn_hist_salvage(const vn_hist *dead); /* repaired copy of one whose process was killed; NULL: it is none */
 void vn_hist_free(vn_hist *h);
 void vn_hist_record(vn_hist *h, double ns); /* below 1 ns counts as 1 ns (0 stays 0 in min), above 24 h as 24 h */
 int vn_hist_add(vn_hist *h, const vn_hist *other);
@@ -108,7 +109,7 @@ typedef enum vn_event_kind {
   VN_EV_EXIT,      /* process: n = exit status, status = signal number or 0 */
   VN_EV_OUTPUT,    /* process: data, n = 1 stdout or 2 stderr */
   VN_EV_MESSAGE,   /* link: data */
-  VN_EV_HEARTBEAT, /* link: value = the peer's loop turns */
+  VN_EV_HEARTBEAT, /* link: value = twice the peer's loop turns, odd while it waits */
   VN_EV_CLOSED,    /* link or stream is gone; status says why */
   VN_EV_RESPONSE,  /* http client: status = 0 or vn_error; n = HTTP status; head, data = body; sent_ns, at_ns */
   VN_EV_RESOLVED,  /* http client: status */
@@ -133,7 +134,7 @@ typedef struct vn_event {
 typedef struct vn_loop_state { /* read-only for Lua */
   vn_event *events;            /* filled by vn_poll */
   double polled_ns;            /* when the last poll returned */
-  double turns;                /* polls so far: the heartbeat's proof of life */
+  double turns;                /* polls so far */
   double stalls;               /* turns that took over 10 ms outside vn_poll */
   double longest_stall_ns;
   double tags_stale;           /* counted by the scheduler: events of a stale generation */
@@ -169,6 +170,7 @@ int vn_process_signal(vn_process *p, int signum); /* to its process group */
 void vn_process_close(vn_process *p);             /* forgets it: does not end it */
 int vn_process_die_with_parent(int parent_pid);   /* PDEATHSIG = SIGKILL, then checks that the parent still lives */
 int vn_process_supervise(const char *args, size_t args_len); /* supervisor's main: runs a command, ends all it started */
+int vn_process_self(void); /* pid */
 int vn_process_isatty(int fd);
 int vn_process_columns(int fd);                  /* terminal width, or 0 */
 int vn_process_cores(void);                      /* usable by this process */
@@ -205,7 +207,9 @@ typedef struct vn_journal vn_journal;
 vn_journal *vn_journal_create(const char *path); /* NULL: see vn_errmsg; fails if it exists */
 vn_journal *vn_journal_open(const char *path);   /* for reading */
 int vn_journal_append(vn_journal *j, const char *data, size_t len); /* whole or not at all; VN_ENOSPC, VN_EIO */
-int vn_journal_next(vn_journal *j, const char **data, size_t *len); /* 1; 0 at the end; VN_ECORRUPT at a torn or damaged record */
+/* 1; 0 at the end; VN_ECORRUPT for each damaged record, which is passed over (a torn one is the last). The data is valid
+ * until the next call. */
+int vn_journal_next(vn_journal *j, const char **data, size_t *len);
 void vn_journal_close(vn_journal *j);
 
 /* ---- load: run slots, transactions, counters and histograms of one load in one worker ---- */
@@ -272,9 +276,11 @@ typedef struct vn_load vn_load;
 typedef struct vn_live vn_live; /* the current interval: counters and histograms, in a shared mapping of a file */
 
 vn_load *vn_load_new(vn_loop *l, const vn_load_options *o);
-void vn_load_free(vn_load *d); /* removes the live file: what it held must be in the journal */
+void vn_load_free(vn_load *d); /* removes the live file: what it held is in the journal */
+void vn_load_keep(vn_load *d); /* … unless it is not: the file stays */
 void vn_load_start(vn_load *d, double start_ns);
 int vn_load_permit(vn_load *d, double index, double due_ns); /* due since round start. 0; EAGAIN queue full; EDONE over */
+void vn_load_turn(vn_load *d);   /* the pacer's turn begins: the budget counts from here */
 int vn_load_take(vn_load *d);    /* a run slot that is due, or EAGAIN (none due, or budget), ELIMIT in flight, EDONE */
 void vn_load_release(vn_load *d, int run); /* the run is over */
 vn_run *vn_load_run(vn_load *d, int run);  /* stays at its address while the load lives */
@@ -289,7 +295,7 @@ void vn_load_stop(vn_load *d);             /* sending stops; what is overdue is 
 void vn_load_finish(vn_load *d);           /* open transactions become unfinished */
 const vn_stats *vn_load_stats(const vn_load *d);
 vn_live *vn_load_live(vn_load *d);
-int vn_load_next_interval(vn_load *d); /* the closed interval has been written: clear and go on with seq + 1 */
+void vn_load_next_interval(vn_load *d); /* the closed interval has been written: clear and go on with seq + 1 */
 
 vn_live *vn_live_open(const char *path); /* of a process that may be dead; NULL: see vn_errmsg */
 void vn_live_close(vn_live *v);
@@ -303,6 +309,136 @@ int vn_live_classes(const vn_live *v);
 const char *vn_live_class(const vn_live *v, int class_number);
 
 /* ---- YAML and JSON as node trees with positions ---- */
+
+/*
+ * A pull parser: the document's nodes in file order, each with its place. Aliases, merge keys and types are the
+ * reader's business (vernier.core.yaml). JSON is read the same way, being almost a subset.
+ */
+enum { VN_YAML_BYTES_MAX = 16 * 1024 * 1024, VN_YAML_DEPTH_MAX = 100 };
+
+typedef enum vn_yaml_kind {
+  VN_YAML_SCALAR = 1,
+  VN_YAML_SEQUENCE, /* its entries follow, then VN_YAML_END */
+  VN_YAML_MAPPING,  /* keys and values follow in turn, then VN_YAML_END */
+  VN_YAML_END,
+  VN_YAML_ALIAS,
+  VN_YAML_DOCUMENT /* a document begins */
+} vn_yaml_kind;
+
+typedef struct vn_yaml vn_yaml;
+typedef struct vn_yaml_node { /* texts are NUL-terminated and valid until the next call */
+  const char *text;           /* scalar: its value; alias: the anchor's name; NULL otherwise */
+  const char *anchor;         /* NULL = none */
+  const char *tag;            /* resolved, e.g. "tag:yaml.org,2002:str"; NULL = none */
+  uint32_t len;               /* bytes of text */
+  int32_t kind;
+  int32_t plain;        /* scalar without quotes and not a block: its type follows from its text */
+  int32_t line, column; /* from 1, in characters; after a failure the place of the problem */
+  int32_t pad;
+} vn_yaml_node;
+
+vn_yaml *vn_yaml_open(const char *text, size_t len); /* copies the text; NULL: too long or no memory, see vn_errmsg */
+int vn_yaml_next(vn_yaml *y, vn_yaml_node *node);    /* 1; 0 at the end; VN_ESYNTAX, VN_ELIMIT, VN_ENOMEM */
+void vn_yaml_close(vn_yaml *y);
+
 /* ---- HTTP/1.1 client and server ---- */
+
+typedef enum vn_http_method {
+  VN_METHOD_OTHER = 0,
+  VN_METHOD_GET,
+  VN_METHOD_HEAD,
+  VN_METHOD_POST,
+  VN_METHOD_PUT,
+  VN_METHOD_DELETE,
+  VN_METHOD_CONNECT,
+  VN_METHOD_OPTIONS,
+  VN_METHOD_TRACE,
+  VN_METHOD_PATCH,
+  VN_METHODS
+} vn_http_method;
+
+const char *vn_http_method_name(int method); /* "?" for VN_METHOD_OTHER */
+
+typedef struct vn_http_options {
+  const char *host;   /* name or address: resolved, connected to, verified by TLS; NULL with path */
+  const char *path;   /* of a unix socket; NULL: TCP */
+  const char *header; /* value of the Host field; NULL: host and port */
+  const char *ca;     /* TLS: PEM file of trusted certificates; NULL: the system's store */
+  double connect_timeout_ns; /* TCP and TLS handshake; also name resolution */
+  double request_timeout_ns; /* from submit to the whole response; 0: none */
+  int32_t port;
+  int32_t tls;         /* 1: HTTPS */
+  int32_t verify;      /* TLS: 0 takes any certificate */
+  int32_t connections; /* opened when needed, at most this many */
+  uint32_t max_head;   /* bytes of a response's head; 0: 64 KiB */
+  uint32_t max_body;   /* bytes of a response's body; 0: 64 MiB */
+} vn_http_options;
+
+enum { VN_HTTP_OWN_HOST = 1 }; /* flag: the request's headers hold a Host field */
+
+typedef struct vn_http_request { /* copied by submit */
+  const char *method;
+  const char *path;    /* path and query */
+  const char *headers; /* lines "Name: value\r\n" without Host and Content-Length; may be NULL */
+  const char *body;    /* NULL: none */
+  uint32_t method_len, path_len, headers_len, body_len;
+  double timeout_ns; /* 0: the client's */
+  int32_t flags;
+  int32_t pad;
+} vn_http_request;
+
+typedef struct vn_http_stats {
+  double connects;                   /* connections established so far */
+  double responses, errors;          /* events so far */
+  int32_t open, idle, active, queued; /* connections open and of these idle; requests sent, requests waiting */
+} vn_http_stats;
+
+typedef struct vn_http vn_http;
+
+/*
+ * A client of one server with a pool of keep-alive connections. The name is resolved at once: one VN_EV_RESOLVED with
+ * this tag. Requests that find no free connection wait in order. No retries, no redirects.
+ */
+vn_http *vn_http_new(vn_loop *l, double tag, const vn_http_options *o); /* NULL: see vn_errmsg */
+/*
+ * Exactly one VN_EV_RESPONSE with the tag follows, from a later vn_poll: status 0, n, head (header lines), data (body);
+ * or a negative vn_error with the reason as text in data. sent_ns = just before the first byte was written, 0 = never.
+ */
+int vn_http_submit(vn_http *h, double tag, const vn_http_request *r); /* VN_EINVAL, VN_ENOMEM */
+void vn_http_cancel_all(vn_http *h); /* drops all requests and connections; no event follows for any of them */
+void vn_http_get_stats(const vn_http *h, vn_http_stats *out);
+void vn_http_free(vn_http *h); /* as cancel_all; before vn_loop_free */
+
+typedef struct vn_server_options {
+  const char *host;        /* numeric address; NULL: 127.0.0.1 */
+  const char *cert, *key;  /* PEM files: serves HTTPS; NULL: plain */
+  const char *arrival_log; /* file: a line "<absolute CLOCK_MONOTONIC ns> <method> <path>" per request; NULL: none */
+  int32_t port;            /* 0: any free port */
+  int32_t max_connections; /* more are closed at once; 0: 10,000 */
+  uint32_t max_head;       /* bytes of a request's head; 0: 16 KiB */
+  uint32_t max_body;       /* bytes of a request's body; 0: 1 MiB */
+} vn_server_options;
+
+typedef struct vn_server_response { /* copied by reply */
+  const char *headers; /* lines "Name: value\r\n" without Content-Length; may be NULL */
+  const char *body;
+  uint32_t headers_len, body_len;
+  int32_t status;
+  int32_t close; /* 1: the connection ends after this response */
+} vn_server_response;
+
+typedef struct vn_server vn_server;
+
+/*
+ * Every request is a VN_EV_REQUEST with the tag: value = its handle, n = vn_http_method, head = path and query,
+ * data = body. Requests of one connection come one after the other, each after the reply to the one before.
+ */
+vn_server *vn_server_new(vn_loop *l, double tag, const vn_server_options *o); /* NULL: see vn_errmsg */
+int vn_server_port(const vn_server *s);
+int vn_server_reply(vn_server *s, double handle, const vn_server_response *r); /* VN_ECLOSED: the client has gone */
+int vn_server_close_connection(vn_server *s, double handle, int reset); /* instead of a reply; reset: with a TCP RST */
+double vn_server_connections(const vn_server *s);
+int vn_server_flush_log(vn_server *s); /* writes what the arrival log has buffered; VN_EIO, VN_ENOSPC */
+void vn_server_free(vn_server *s);     /* closes everything, completes the log */
 
 #endif

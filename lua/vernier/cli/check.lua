@@ -1,0 +1,99 @@
+-- vernier check: says what is wrong with benchmark, network and settings files, all of it, without running anything.
+local benchmark = require("vernier.config.benchmark")
+local document = require("vernier.config.document")
+local expand = require("vernier.config.expand")
+local findings = require("vernier.config.findings")
+local network = require("vernier.config.network")
+local section = require("vernier.config.section")
+local settings = require("vernier.settings")
+
+local M = {
+  usage = "check FILE… [--expand]",
+  summary = "Checks benchmark, network and settings files",
+  options = {
+    expand = { type = "boolean", default = false, doc = "also print the stages and rounds that a benchmark stands for" },
+    workspace = { type = "string", default = ".", doc = "where the paths in the files start from" },
+  },
+}
+
+local function names_connector(caliper)
+  return caliper.blockchain ~= nil or caliper.connector ~= nil or caliper.command ~= nil or caliper.sutOptions ~= nil
+end
+
+local function kind_of(value)
+  if not section.is_mapping(value) then
+    return nil
+  elseif value.test ~= nil then
+    return "benchmark"
+  elseif section.is_mapping(value.caliper) and names_connector(value.caliper) then
+    return "network"
+  end
+  for key in pairs(value) do
+    if key:find("^caliper") or key:find("^vernier") then
+      return "settings"
+    end
+  end
+end
+
+local read = {}
+
+function read.benchmark(doc, options)
+  return benchmark.resolve(doc, { mode = "check", workspace = options.workspace })
+end
+
+function read.network(doc, options)
+  return network.resolve(doc, "check", options.workspace)
+end
+
+function read.settings(doc)
+  local found = findings.new(doc.file)
+  found:add_all(settings.check(doc))
+  return nil, found:sort()
+end
+
+-- What was read, the findings and the kind of the file.
+local function check_file(path, options)
+  local found = findings.new(path)
+  local doc, errors = document.read(path)
+  if not doc then
+    found:add_all(errors)
+    return nil, found
+  end
+  local kind = kind_of(doc.value)
+  if not kind then
+    found:error({ 1, 1 }, "this is no benchmark, network or settings file",
+      "a benchmark begins with test:, a network with caliper: {connector: …}, settings with vernier:")
+    return nil, found
+  end
+  local result
+  result, found = read[kind](doc, options)
+  return result, found, kind
+end
+
+-- args: paths, and options = {expand, workspace}. 0, or 2 if there is an error in any file.
+function M.run(args)
+  local options, status = args.options or {}, 0
+  local resolved = { benchmark = {} }
+  if #args == 0 then
+    io.stderr:write("vernier check: no file given\n")
+    return 2
+  end
+  for _, path in ipairs(args) do
+    local result, found, kind = check_file(path, options)
+    if #found > 0 then
+      print(found:text())
+    end
+    status = found.errors > 0 and 2 or status
+    if kind == "benchmark" then
+      table.insert(resolved.benchmark, result)
+    elseif kind == "network" then
+      resolved.network = result
+    end
+  end
+  for _, one in ipairs(options.expand and resolved.benchmark or {}) do
+    print(expand.text(one, resolved.network))
+  end
+  return status
+end
+
+return M

@@ -1,0 +1,37 @@
+-- vernier report DIR: everything that was measured, again, from the folder of a run.
+local process = require("vernier.core.process")
+local report = require("vernier.report")
+local results = require("vernier.results")
+
+local M = {
+  usage = "report DIR",
+  summary = "make summary.json, report.html and the summary table again from a run's folder",
+  options = {
+    ["report-path"] = { type = "string", doc = "also write the HTML report to this file" },
+  },
+}
+
+local STATUS = { ok = 0, failed = 3, interrupted = 130 }
+
+local function fail(message, status)
+  io.stderr:write("vernier: report: ", message, "\n")
+  return status
+end
+
+function M.run(args)
+  if #args ~= 1 then
+    return fail("needs the folder of one run", 2)
+  end
+  local dir = args[1]
+  local read, files = report.make(dir, {
+    report_path = args.options and args.options["report-path"],
+    terminal = process.is_terminal(1),
+  })
+  if not read then
+    return fail(files, results.read(dir) and 1 or 2)
+  end
+  io.stdout:write("\n", table.concat(files, "\n"), "\n")
+  return STATUS[read.status] or 3
+end
+
+return M

@@ -1,0 +1,93 @@
+-- HTTP/1.1 client, the C half: tags in, events out. What tasks use is vernier.http.
+local core = require("vernier.core.ffi")
+local loop = require("vernier.core.loop")
+local C, ffi = core.C, core.ffi
+
+local M = {}
+
+local DEFAULT_CONNECTIONS = 128
+local DEFAULT_CONNECT_TIMEOUT_NS, DEFAULT_TIMEOUT_NS = 10e9, 30e9
+
+local CLASSES = {
+  [tonumber(C.VN_ERESOLVE)] = "resolve",
+  [tonumber(C.VN_ECONNECT)] = "connect",
+  [tonumber(C.VN_ETLS)] = "tls",
+  [tonumber(C.VN_ETIMEDOUT)] = "timeout",
+  [tonumber(C.VN_EPROTOCOL)] = "protocol",
+  [tonumber(C.VN_ELIMIT)] = "protocol",
+}
+
+-- options: host or path (unix socket), port, tls, ca, verify, host_header, connections, connect_timeout_ns,
+-- request_timeout_ns, max_head, max_body. One RESOLVED event follows. The handle; or nil, message, class.
+function M.new(tag, options)
+  local o = ffi.new("vn_http_options", {
+    host = options.host,
+    path = options.path,
+    header = options.host_header,
+    ca = options.ca,
+    connect_timeout_ns = options.connect_timeout_ns or DEFAULT_CONNECT_TIMEOUT_NS,
+    request_timeout_ns = options.request_timeout_ns or DEFAULT_TIMEOUT_NS,
+    port = options.port or (options.tls and 443 or 80),
+    tls = options.tls and 1 or 0,
+    verify = options.verify == false and 0 or 1,
+    connections = options.connections or DEFAULT_CONNECTIONS,
+    max_head = options.max_head or 0,
+    max_body = options.max_body or 0,
+  })
+  local handle = C.vn_http_new(loop.handle, tag, o)
+  if handle == nil then
+    return nil, ffi.string(C.vn_errmsg()), options.tls and "tls" or "resolve"
+  end
+  return handle
+end
+
+local record = ffi.new("vn_http_request")
+local OWN_HOST = tonumber(C.VN_HTTP_OWN_HOST)
+
+-- headers: lines "Name: value\r\n…"; own_host: Host is among them; body: text or nil; timeout_ns: 0 = the client's.
+-- True, and one RESPONSE event follows; or nil, message.
+function M.submit(handle, tag, method, path, headers, own_host, body, timeout_ns)
+  record.method, record.method_len = method, #method
+  record.path, record.path_len = path, #path
+  record.headers, record.headers_len = headers, #headers
+  record.body, record.body_len = body, body and #body or 0
+  record.timeout_ns = timeout_ns
+  record.flags = own_host and OWN_HOST or 0
+  if C.vn_http_submit(handle, tag, record) < 0 then
+    return nil, ffi.string(C.vn_errmsg())
+  end
+  return true
+end
+
+-- The body of a response, or the message of a failure.
+function M.text(event)
+  return ffi.string(event.data, event.len)
+end
+
+-- The header lines of a response.
+function M.head(event)
+  return ffi.string(event.head, event.head_len)
+end
+
+-- The class of a failure: resolve, connect, tls, timeout, reset or protocol.
+function M.class(event)
+  return CLASSES[event.status] or "reset"
+end
+
+function M.cancel_all(handle)
+  C.vn_http_cancel_all(handle)
+end
+
+-- {connects, responses, errors, open, idle, active, queued}: see vn_http_stats.
+function M.stats(handle)
+  local s = ffi.new("vn_http_stats")
+  C.vn_http_get_stats(handle, s)
+  return s
+end
+
+-- Closes everything; no event follows. Not left to the collector, because the loop may be gone before.
+function M.free(handle)
+  C.vn_http_free(handle)
+end
+
+return M

@@ -1,0 +1,557 @@
+-- A load: pacer, runners and the context that a workload sees, on top of the C half in core/load.
+--
+-- Walk of a transaction: the pacer feeds the queue with due times from the rate controller; at a due time a runner
+-- (a pooled coroutine) takes the slot and calls the workload's run; ctx.sut:send opens a transaction, calls the
+-- connector's run, which yields while it waits, and closes it. A runner whose run has returned takes the next due slot
+-- itself and yields only when there is none. Several loads may run in one worker at once.
+local clock = require("vernier.core.clock")
+local core = require("vernier.core.load")
+local plugins = require("vernier.plugins")
+local random = require("vernier.core.random")
+local scheduler = require("vernier.scheduler")
+
+-- Thrown through a workload that still runs when its round has ended.
+local M = { OVER = "the round is over" }
+local Load = {}
+Load.__index = Load
+
+local huge = math.huge
+local DEFAULT_OPERATION = "default"
+local SECOND = 1e9
+-- A turn of the loop executes due runs for at most so long before the network gets its turn.
+local BUDGET_NS = 200e3
+local FEED_LOW, FEED_HIGH = 512, 2048 -- the queue of a global schedule is refilled below low, up to high
+local MESSAGES_MAX = 100 -- distinct error messages kept per load
+
+-- ---- what a workload sees ----
+
+local Sut = {}
+Sut.__index = Sut
+
+-- Hands one request to the connector outside any measurement.
+local function send_untimed(self, request)
+  local connector = self._connector
+  return connector.run(connector, request, core.untimed_tx())
+end
+
+local function send_one(self, request, operation)
+  local load = self._load
+  if not load then
+    return send_untimed(self, request)
+  end
+  if load._closed then
+    error(M.OVER, 0)
+  end
+  local handle, connector = load._handle, self._connector
+  local number = load._operations[operation] or load:_operation(operation)
+  local tx = core.open_tx(handle, self._run, number)
+  local record = load._txs[tx] or load:_tx(tx)
+  self._open = tx
+  local result, message, class, response = connector.run(connector, request, record)
+  self._open = nil
+  if load._closed then
+    error(M.OVER, 0)
+  end
+  if result ~= nil and result ~= false then
+    core.close_tx(handle, tx, -1)
+    return result
+  end
+  core.close_tx(handle, tx, load:_failed(class or "check", message or "failed"))
+  return nil, message, class, response
+end
+
+local function send_parallel(self, requests, operation)
+  local results, left, co = {}, #requests, coroutine.running()
+  local waiting = false
+  for i = 1, #requests do
+    scheduler.spawn(function()
+      local branch = setmetatable({ _load = self._load, _connector = self._connector, _run = self._run }, Sut)
+      local ok, result, message, class, response = pcall(send_one, branch, requests[i], operation)
+      if not ok then
+        message, class, result = result, "workload", nil
+        branch:_abort(message)
+      end
+      results[i] = result or { error = message, class = class, response = response }
+      left = left - 1
+      if left == 0 and waiting then
+        scheduler.resume_later(co)
+      end
+    end)
+  end
+  if left > 0 then
+    waiting = true
+    coroutine.yield()
+  end
+  return results
+end
+
+-- Sends a request, or a list of requests in parallel, as one transaction each of the operation {operation = "name"}.
+-- Gives the connector's result; or nil, message, class, response. For a list: the list of results, with
+-- {error, class, response} in the place of each that failed.
+function Sut:send(request, options)
+  local operation = options and options.operation or DEFAULT_OPERATION
+  if type(request) == "table" and type(request[1]) == "table" then
+    return send_parallel(self, request, operation)
+  end
+  return send_one(self, request, operation)
+end
+
+-- Closes the transaction that an error inside the connector left open.
+function Sut:_abort(message)
+  if self._open and self._load then
+    core.close_tx(self._load._handle, self._open, self._load:_failed("workload", message))
+    self._open = nil
+    return true
+  end
+end
+
+local Context = {}
+
+function Context:sleep(seconds)
+  scheduler.sleep(seconds * SECOND)
+end
+
+-- Suspends this run until wake(key); gives value, at (ns); or nil after `timeout` seconds (default 60).
+function Context:wait(key, timeout)
+  return scheduler.wait_key(key, scheduler.now() + (timeout or 60) * SECOND)
+end
+
+function Context:wake(key, value, at_ns)
+  return scheduler.wake_key(key, value, at_ns)
+end
+
+-- This worker's part of a total; the parts of all workers add up exactly.
+function Context:share(total)
+  return math.floor((total + self.workers - 1 - self.worker) / self.workers)
+end
+
+local Random = {}
+
+-- The stream is keyed by the run's index in the plan, and seeded when a run first asks for a number.
+local function keyed_random(ctx, seed, round)
+  local stream = random.new(seed, round, -1 - ctx.worker)
+  local seeded
+  return setmetatable({}, {
+    __index = Random,
+    __call = function(_, a, b)
+      if seeded ~= ctx.index then
+        seeded = ctx.index
+        stream:seed(seed, round, seeded or -1 - ctx.worker)
+      end
+      return stream(a, b)
+    end,
+  }), stream
+end
+
+function Random:exponential(mean)
+  return -mean * math.log(1 - self())
+end
+
+function Random:normal(mean, stddev)
+  return mean + stddev * math.sqrt(-2 * math.log(1 - self())) * math.cos(2 * math.pi * self())
+end
+
+local function new_context(load)
+  local spec = load._spec
+  local ctx = setmetatable({
+    worker = spec.worker,
+    workers = spec.workers,
+    arguments = spec.arguments,
+    round = spec.round,
+    workspace = spec.workspace,
+    log = spec.log,
+    shared = load._shared,
+  }, { __index = Context })
+  ctx.random = keyed_random(ctx, spec.seed, spec.round.index)
+  ctx.sut = setmetatable({ _connector = spec.connector }, Sut)
+  return ctx
+end
+
+-- A context whose sends are neither timed nor counted, as init and end get it.
+function M.untimed_context(spec)
+  return new_context({ _spec = spec, _shared = {} })
+end
+
+-- ---- runners ----
+
+local function on_error(err)
+  if type(err) == "string" then
+    return debug.traceback(err, 2)
+  end
+  return err
+end
+
+local function run_failed(load, ctx, run, err)
+  local text = tostring(err)
+  if not ctx.sut:_abort(text) then
+    local tx = core.open_tx(load._handle, run, load._operations[DEFAULT_OPERATION] or load:_operation(DEFAULT_OPERATION))
+    core.close_tx(load._handle, tx, load:_failed("workload", text))
+  end
+  if load._spec.on_error == "stop" then
+    load:fail("the workload failed: " .. text)
+  end
+end
+
+local function runner(load)
+  local ctx = new_context(load)
+  local handle, runs, workload = load._handle, load._runs, load._workload
+  local hook, sut = workload.run, ctx.sut
+  local co = coroutine.running()
+  sut._load = load
+  while true do
+    local run = core.take(handle)
+    if run >= 0 then
+      local record = runs[run] or load:_run(run)
+      ctx.index, sut._run = record.index, run
+      ctx.intended_ns = record.intended_ns
+      local ok, err = xpcall(hook, on_error, workload, ctx)
+      if load._closed then
+        return
+      end
+      if not ok then
+        run_failed(load, ctx, run, err)
+      end
+      core.release(handle, run)
+      if load._feedback then
+        load:_feed()
+      end
+    else
+      load._idle[#load._idle + 1] = co
+      coroutine.yield()
+    end
+  end
+end
+
+-- ---- the pacer ----
+
+-- Due times of a global schedule, as far ahead as the queue wants them.
+function Load:_feed_global()
+  local handle, spec = self._handle, self._spec
+  if self._fed or core.queued(handle) > FEED_LOW then
+    return
+  end
+  local controller, ctx, stride = self._controller, self._controller_ctx, spec.workers
+  local index, queued = self._index, core.queued(handle)
+  while queued < FEED_HIGH do
+    if spec.round.number and index >= spec.round.number then
+      self._fed = true
+      break
+    end
+    local due, again = controller.run(controller, ctx, index)
+    if not due then
+      self._ask_at = again and self._start_ns + again or self._ask_at
+      self._fed = not again
+      break
+    end
+    if index % stride == spec.worker then
+      if core.permit(handle, index, due) ~= 0 then
+        self._fed = true
+        break
+      end
+      queued = queued + 1
+    end
+    index = index + self._step
+  end
+  self._index = index
+end
+
+-- One due time at a time: the answer depends on what has finished meanwhile.
+function Load:_feed_feedback()
+  local handle, controller, ctx, stats = self._handle, self._controller, self._controller_ctx, self._stats
+  self._ask_at = huge
+  while not self._fed and core.queued(handle) < FEED_HIGH do
+    local due, again = controller.run(controller, ctx, self._index, stats, scheduler.now() - self._start_ns)
+    if not due then
+      self._ask_at = again and self._start_ns + again or huge
+      return
+    end
+    if core.permit(handle, self._index, due) ~= 0 then
+      self._fed = true
+      return
+    end
+    self._index = self._index + 1
+  end
+end
+
+function Load:_resume_runner()
+  local idle = self._idle
+  local n = #idle
+  local co = idle[n]
+  if co then
+    idle[n] = nil
+    local ok, err = coroutine.resume(co)
+    if not ok then
+      error(debug.traceback(co, err), 0)
+    end
+  else
+    scheduler.spawn(runner, self)
+  end
+end
+
+-- Starts what is due; returns the absolute ns at which it wants to be asked again.
+function Load:_pump()
+  local handle = self._handle
+  local now = scheduler.now()
+  local deadline = now + BUDGET_NS
+  core.turn(handle)
+  if self._ask_at <= now or not self._feedback then
+    self:_feed()
+  end
+  while true do
+    local due = core.next_due(handle)
+    if due > now then
+      self:_check_end(now)
+      return math.min(due, self._ask_at, self._end_ns > now and self._end_ns or huge)
+    end
+    self:_resume_runner()
+    now = scheduler.now()
+    if now > deadline then
+      return 0
+    end
+  end
+end
+
+-- All that will ever be permitted has been: sending is over, and with the last run the load is.
+function Load:_check_end(now)
+  local exhausted = self._end_ns == huge and self._fed and core.queued(self._handle) == 0
+  if not self._sent and (exhausted or now >= self._end_ns or self._stopping) then
+    self._sent = true
+    core.stop(self._handle)
+    scheduler.wake_key(self._key_sent)
+  end
+  if self._sent and self._stats.in_flight == 0 then
+    scheduler.wake_key(self._key_over)
+  end
+end
+
+-- ---- caches and errors ----
+
+function Load:_run(run)
+  local record = core.run(self._handle, run)
+  self._runs[run] = record
+  return record
+end
+
+function Load:_tx(tx)
+  local record = core.tx(self._handle, tx)
+  self._txs[tx] = record
+  return record
+end
+
+function Load:_operation(name)
+  local number, message = core.operation(self._handle, name)
+  if not number then
+    error(message, 0)
+  end
+  self._operations[name] = number
+  return number
+end
+
+-- Counts an error by class and message; returns the number of the class.
+function Load:_failed(class, message)
+  local key = class .. "\0" .. message
+  local entry = self._errors[key]
+  if not entry then
+    if self._n_errors >= MESSAGES_MAX then
+      key = class .. "\0(other messages)"
+      message = "(other messages)"
+      entry = self._errors[key]
+    end
+    if not entry then
+      entry = { class = class, message = message, count = 0 }
+      self._errors[key] = entry
+      self._n_errors = self._n_errors + 1
+    end
+  end
+  local now_us = (scheduler.now() - self._start_ns) / 1000
+  entry.first_us = entry.first_us or now_us
+  entry.last_us = now_us
+  entry.count = entry.count + 1
+  local number = self._classes[class]
+  if not number then
+    number = core.class(self._handle, class) or core.class(self._handle, "other") or 0
+    self._classes[class] = number
+  end
+  return number
+end
+
+-- The errors counted since the last call.
+function Load:take_errors()
+  local list = {}
+  for _, entry in pairs(self._errors) do
+    if entry.count > 0 then
+      list[#list + 1] = { class = entry.class, message = entry.message, count = entry.count,
+        first_us = entry.first_us, last_us = entry.last_us }
+      entry.count, entry.first_us = 0, nil
+    end
+  end
+  table.sort(list, function(a, b)
+    return a.first_us < b.first_us
+  end)
+  return list
+end
+
+-- ---- life ----
+
+local function controller_context(load)
+  local spec = load._spec
+  return {
+    worker = spec.worker,
+    workers = spec.workers,
+    round = spec.round,
+    workspace = spec.workspace,
+    share = Context.share,
+    random = random.new(spec.seed, spec.round.index, -1 - spec.workers - spec.worker),
+    log = spec.log,
+  }
+end
+
+local function call_init(load)
+  local controller = load._controller
+  if controller.init then
+    controller:init(load._controller_ctx)
+  end
+  if load._workload.init then
+    load._init_ctx = new_context(load)
+    load._workload:init(load._init_ctx)
+  end
+end
+
+local function share_of(spec, total)
+  return total and Context.share(spec, total)
+end
+
+local function new_handle(spec)
+  local round = spec.round
+  return core.new({
+    number = share_of(spec, round.number),
+    duration_ns = round.duration and round.duration * SECOND,
+    trim_runs = round.number and spec.trim or 0,
+    trim_ns = round.duration and (spec.trim or 0) * SECOND or 0,
+    late_after_ns = spec.late_after_ns,
+    max_in_flight = spec.max_in_flight,
+    budget_ns = BUDGET_NS,
+    live_path = spec.live_path,
+    catch_up = spec.catch_up,
+    digits = spec.digits,
+  })
+end
+
+-- spec: name, worker (0-based), workers, round {index, label, number | duration (s)}, arguments, workload (instance),
+-- controller (instance), connector, seed, workspace, log, trim, late_after_ns, max_in_flight, catch_up, on_error,
+-- drain_ns, live_path, digits. Calls the init hooks. Returns the load, or nil, message.
+function M.new(spec)
+  local handle, message = new_handle(spec)
+  if not handle then
+    return nil, message
+  end
+  local self = setmetatable({
+    _spec = spec, _handle = handle, _stats = core.stats(handle),
+    _workload = spec.workload, _controller = spec.controller,
+    _runs = {}, _txs = {}, _idle = {}, _operations = {}, _classes = {}, _errors = {}, _n_errors = 0, _shared = {},
+    _ask_at = huge, _end_ns = huge, _start_ns = 0,
+    _key_sent = {}, _key_over = {},
+  }, Load)
+  self._feedback = spec.controller.schedule == "worker"
+  self._feed = self._feedback and Load._feed_feedback or Load._feed_global
+  -- A controller without random access is asked for every index, also those of other workers.
+  self._step = self._feedback and 1 or (spec.controller.random_access and spec.workers or 1)
+  self._index = self._step > 1 and spec.worker or 0
+  self._controller_ctx = controller_context(self)
+  local ok, err = xpcall(call_init, on_error, self)
+  if not ok then
+    core.free(handle)
+    return nil, tostring(err)
+  end
+  return self
+end
+
+-- Sending begins at the instant (absolute ns).
+function Load:start(at_ns)
+  local spec = self._spec
+  self._start_ns = at_ns
+  if spec.round.duration then
+    self._end_ns = at_ns + spec.round.duration * SECOND
+  end
+  core.start(self._handle, at_ns)
+  self._ask_at = at_ns
+  self._pump_fn = function()
+    if scheduler.now() < at_ns then
+      return at_ns
+    end
+    return self:_pump()
+  end
+  self._cpu_ns = clock.cpu_ns()
+  scheduler.add_pump(self._pump_fn)
+end
+
+-- Sending stops; join then waits for the answers of what is in flight.
+function Load:stop(reason)
+  self._stopping = self._stopping or reason
+  self:_check_end(scheduler.now())
+end
+
+-- For a load that was never started.
+function Load:cancel()
+  core.stop(self._handle)
+  self._closed = true
+end
+
+-- Stops and makes join return the reason as its failure.
+function Load:fail(reason)
+  self._failure = self._failure or reason
+  self:stop(reason)
+end
+
+-- Waits until all is sent and answered, or `drain` has passed; then open transactions are unfinished.
+-- Returns true, or nil and the reason of the failure.
+function Load:join()
+  if not self._sent then
+    scheduler.wait_key(self._key_sent, huge)
+  end
+  if self._stats.in_flight > 0 then
+    scheduler.wait_key(self._key_over, scheduler.now() + self._spec.drain_ns)
+  end
+  scheduler.remove_pump(self._pump_fn)
+  core.finish(self._handle)
+  self._closed = true
+  self.cpu_us = (clock.cpu_ns() - self._cpu_ns) / 1000
+  if self._failure then
+    return nil, self._failure
+  end
+  return true
+end
+
+-- The end hooks; errors are returned as text and change nothing else.
+function Load:close_hooks()
+  local errors = {}
+  for _, instance in ipairs({ self._workload, self._controller }) do
+    local hook = plugins.hook(instance, "end")
+    if hook then
+      local ctx = instance == self._workload and (self._init_ctx or new_context(self)) or self._controller_ctx
+      local ok, err = xpcall(hook, on_error, instance, ctx)
+      if not ok then
+        errors[#errors + 1] = tostring(err)
+      end
+    end
+  end
+  return errors
+end
+
+function Load:live()
+  return core.live(self._handle)
+end
+
+function Load:next_interval()
+  core.next_interval(self._handle)
+end
+
+-- Frees the C half; keep_live: the live file stays because the journal could not take its interval.
+function Load:free(keep_live)
+  if keep_live then
+    core.keep(self._handle)
+  end
+  core.free(self._handle)
+end
+
+return M

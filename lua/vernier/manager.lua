@@ -1,0 +1,335 @@
+-- The manager: walks the scenario, keeps the workers, answers interrupts, and gives the verdict. It generates no load.
+local clock = require("vernier.core.clock")
+local load = require("vernier.load")
+local machine = require("vernier.machine")
+local plugins = require("vernier.plugins")
+local process = require("vernier.core.process")
+local scenario = require("vernier.scenario")
+local scheduler = require("vernier.scheduler")
+local stage_runner = require("vernier.stage_runner")
+local worker_handle = require("vernier.worker_handle")
+
+local M = {}
+local Manager = {}
+Manager.__index = Manager
+
+local SECOND = 1e9
+
+-- ---- workers ----
+
+function Manager:_hello(index)
+  local n = self._starts[index]
+  self._starts[index] = (n or 0) + 1
+  return {
+    worker = index, workers = self.n_workers, run = self.run.id, run_dir = self.run.dir, seed = self.seed,
+    journal = n and ("worker-%d.%d"):format(index, n) or ("worker-%d"):format(index),
+    workspace = self.workspace, network = self.network and self.network.value, pacing = self.pacing,
+    connector = self.connector_name, options = self.connector_options,
+    interval_ms = self.settings:get("caliper-observer-internal-interval"),
+  }
+end
+
+function Manager:_worker_events()
+  return {
+    lost = function(handle, reason)
+      self.run:event("worker-lost", "worker " .. handle.index .. " " .. reason, handle.index)
+      self:notify("warning", ("worker %d %s"):format(handle.index, reason))
+    end,
+    update = function(handle, record)
+      for _, observer in ipairs(self.observers) do
+        observer:run(self, record, handle.index)
+      end
+    end,
+    log = function(handle, level, text)
+      self.run:event(level, text, handle.index)
+      if level == "error" then
+        self.damage = self.damage or text
+      end
+      self:notify(level, ("worker %d: %s"):format(handle.index, text))
+    end,
+  }
+end
+
+-- All workers, started or replaced where they are missing; or nil, message and the index of the one that failed.
+function Manager:workers()
+  local fresh = {}
+  for index = 0, self.n_workers - 1 do
+    local old = self._handles[index + 1]
+    if not old or old.lost then
+      if old then
+        old:close()
+      end
+      local handle, message = worker_handle.start(index, self:_hello(index), self:_worker_events(), self.limits)
+      if not handle then
+        return nil, message, index
+      end
+      self._handles[index + 1] = handle
+      fresh[#fresh + 1] = handle
+    end
+  end
+  for _, handle in ipairs(fresh) do
+    local ok, reason = handle:ready()
+    if not ok then
+      handle.lost = handle.lost or reason
+      return nil, reason, handle.index
+    end
+  end
+  return self._handles
+end
+
+function Manager:_close_workers()
+  local left, done = 0, {}
+  for i, handle in pairs(self._handles) do
+    self._handles[i] = nil
+    left = left + 1
+    scheduler.spawn(function()
+      handle:close()
+      left = left - 1
+      if left == 0 then
+        scheduler.wake_key(done)
+      end
+    end)
+  end
+  if left > 0 then
+    scheduler.wait_key(done, scheduler.now() + 10 * SECOND)
+  end
+end
+
+function Manager:next_stage_id()
+  self._stage_id = (self._stage_id or 0) + 1
+  return self._stage_id
+end
+
+-- ---- the SUT's connector in this process ----
+
+function Manager:connector()
+  if not self._connector then
+    local connector, message = plugins.new("connector", self.connector_name, self.connector_options, self.workspace)
+    if not connector then
+      return nil, message
+    end
+    local ctx = load.untimed_context({ worker = -1, workers = self.n_workers, round = { index = 0 }, seed = self.seed,
+      workspace = self.workspace, connector = connector })
+    ctx.network, ctx.where = self.network.value, "manager"
+    self._connector_ctx = ctx
+    if connector.init then
+      local ok, err = xpcall(connector.init, debug.traceback, connector, ctx)
+      if not ok then
+        return nil, "cannot reach the SUT: " .. tostring(err)
+      end
+    end
+    self._connector = connector
+  end
+  return self._connector, self._connector_ctx
+end
+
+function Manager:_close_connector()
+  local hook = self._connector and plugins.hook(self._connector, "end")
+  if hook then
+    pcall(hook, self._connector, self._connector_ctx)
+  end
+end
+
+-- What each worker gets from the connector's prepare(n); made once per run.
+function Manager:prepared()
+  if not self._prepared and self.connector_name then
+    local connector, ctx = self:connector()
+    if not connector then
+      return nil, ctx
+    end
+    self._prepared = connector.prepare and connector:prepare(ctx, self.n_workers) or {}
+  end
+  return self._prepared or {}
+end
+
+-- ---- commands ----
+
+local function tail_of(path)
+  local f = io.open(path)
+  if not f then
+    return ""
+  end
+  f:seek("end", -math.min(2000, f:seek("end")))
+  local lines = {}
+  for line in f:lines() do
+    lines[#lines + 1] = line
+  end
+  f:close()
+  return table.concat(lines, "\n", math.max(1, #lines - 4))
+end
+
+-- Runs a shell command in the workspace under the supervisor; its output goes to <name>.log in the run folder.
+-- True, or nil and why it failed.
+function Manager:command(name, text)
+  local log = self.run.dir .. "/" .. name .. ".log"
+  local tag = scheduler.tag()
+  local child, message = process.spawn(tag, { process.executable, "launch", "supervisor", "--", "/bin/sh", "-c", text },
+    { cwd = self.workspace, output = log })
+  if not child then
+    return nil, message
+  end
+  self._command = child
+  local timeout = self.settings:get("vernier-command-timeout")
+  local event = scheduler.wait_until(tag, scheduler.now() + timeout * SECOND)
+  local reason
+  if not event then
+    child:signal(process.SIGTERM)
+    reason = ("did not end within %g s"):format(timeout)
+  elseif event.status ~= 0 then
+    reason = ("was ended by signal %d"):format(event.status)
+  elseif event.n ~= 0 then
+    local tail = tail_of(log)
+    reason = ("exited with status %d%s"):format(event.n, tail ~= "" and ":\n" .. tail or "")
+  end
+  child:close()
+  self._command = nil
+  if reason then
+    return nil, ('command "%s" %s'):format(text, reason)
+  end
+  return true
+end
+
+-- ---- interrupts ----
+
+-- The first Ctrl-C: stop sending, drain, end command, report. The second: at once.
+function Manager:_interrupt()
+  if self.interrupted then
+    self.run:record({ type = "run-end", status = "interrupted", exit = 130, at_us = clock.now() / 1e3 })
+    for _, handle in pairs(self._handles) do
+      handle._process:signal(process.SIGKILL)
+    end
+    io.stderr:write("\nvernier: interrupted twice: stopped at once\n")
+    os.exit(130)
+  end
+  self.interrupted = true
+  self:notify("warning", "interrupted: sending stops, answers are awaited (again: stop at once)")
+  self.run:event("interrupted", "interrupted by the user")
+  if self.step then
+    self.step:stop("interrupted")
+  end
+  if self._command then
+    self._command:signal(process.SIGTERM)
+  end
+end
+
+function Manager:_watch_signals()
+  local loop = require("vernier.core.loop")
+  local tag = scheduler.on(function()
+    self:_interrupt()
+  end)
+  loop.signal(tag, process.SIGINT)
+  loop.signal(tag, process.SIGTERM)
+end
+
+-- ---- the walk ----
+
+function Manager:notify(level, text)
+  for _, observer in ipairs(self.observers) do
+    if observer.message then
+      observer:message(self, level, text)
+    end
+  end
+end
+
+function Manager:_record_run()
+  local benchmark = self.benchmark
+  self.run:record({
+    type = "run", format = 1, name = benchmark.name, description = benchmark.description, version = self.version,
+    command = self.command_line, seed = self.seed, started_wall_us = self.run.started_wall_us, workspace = self.workspace,
+    benchmark = self.benchmark_stored, network_info = self.network and self.network.info, pacing = self.pacing,
+    connector = self.connector_name, machine = machine.describe(), settings = self.settings_stored,
+    workers = self.n_workers,
+  })
+end
+
+local function skips(self, entry)
+  if entry.always then
+    return false
+  end
+  return self.interrupted or self._aborted
+end
+
+function Manager:_fail(entry, reason)
+  self.failures[#self.failures + 1] = reason
+  self.run:event("stage-failed", ("%s: %s"):format(entry.label or entry.stage, reason))
+  if entry.stage ~= "round" then
+    self:notify("error", ("stage %s failed: %s"):format(entry.stage, reason))
+  end
+  if entry.phase ~= "test" or self.benchmark.onFailure == "stop" then
+    self._aborted = true
+  end
+end
+
+function Manager:_run_entry(entry)
+  self.entry = entry
+  local properties = entry.properties or { index = entry.index }
+  local verdict, reason = stage_runner.run(entry.stage, properties, self)
+  if verdict == "fail" or verdict == "exit" then
+    if self.interrupted and entry.stage ~= "end-command" then
+      return
+    end
+    self:_fail(entry, reason or "failed")
+    if verdict == "exit" then
+      self._aborted = true
+    end
+  end
+end
+
+function Manager:status()
+  if self.interrupted then
+    return "interrupted", 130
+  elseif #self.failures > 0 then
+    return "failed", 3
+  elseif self.run.damage or self.damage then
+    return "failed", 1
+  end
+  return "ok", 0
+end
+
+-- The report stage's own work: the run's verdict goes into the journal first, so that reports can show it.
+function Manager:record_end()
+  local status, exit = self:status()
+  self.run:record({ type = "run-end", status = status, exit = exit, at_us = clock.now() / 1e3 })
+end
+
+-- Runs the scenario; returns the exit status.
+function Manager:walk()
+  self:_watch_signals()
+  self:_record_run()
+  for _, observer in ipairs(self.observers) do
+    if observer.init then
+      observer:init(self)
+    end
+  end
+  for _, entry in ipairs(scenario.expand(self.benchmark, self.network, self.phases)) do
+    if not skips(self, entry) then
+      self:_run_entry(entry)
+    end
+  end
+  self:_close_workers()
+  self:_close_connector()
+  self:record_end()
+  self.run:close()
+  local _, exit = self:status()
+  return exit
+end
+
+-- config: run, settings, benchmark, network (or nil), connector_name, connector_options, workspace, phases, pacing, seed,
+-- n_workers, observers, version, command_line, benchmark_stored, settings_stored.
+function M.new(config)
+  local self = setmetatable({ _handles = {}, _starts = {}, failures = {}, tests = 0 }, Manager)
+  for key, value in pairs(config) do
+    self[key] = value
+  end
+  self.manager = self
+  local settings = self.settings
+  self.stage_timeout = settings:get("vernier-stage-timeout")
+  self.limits = {
+    silence_ns = settings:get("vernier-worker-timeout") * SECOND,
+    hook_ns = settings:get("vernier-hook-timeout") * SECOND,
+    stage_ns = self.stage_timeout * SECOND,
+  }
+  return self
+end
+
+return M

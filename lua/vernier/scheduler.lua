@@ -1,0 +1,293 @@
+-- Resumes whoever waits: the only place where coroutines meet the loop's events.
+--
+-- A tag names one wait: generation * 2^20 + index. One-shot tags belong to a waiting task and end with their event;
+-- persistent ones (on) call a function for every event until they are forgotten. Events of a stale generation are
+-- dropped and counted. Tasks are pooled coroutines. A pump is asked once per turn and says when it next wants one.
+local loop = require("vernier.core.loop")
+
+local M = { now = loop.now }
+
+local SPAN = 2 ^ 20
+local huge = math.huge
+local create, resume, running, yield = coroutine.create, coroutine.resume, coroutine.running, coroutine.yield
+
+local state = loop.state
+local waiter, generation = {}, {} -- by index: coroutine or function; current generation
+local persistent = {} -- by index
+local free, n_free, n_tags = {}, 0, 0
+local ready, n_ready = {}, 0 -- {co, a, b, c} quadruples, flat
+local pumps = {}
+local keyed = {} -- key -> list of {co, tag of the deadline}
+local idle, n_idle = {}, 0
+local stopping
+
+-- A fresh one-shot tag.
+function M.tag()
+  local index
+  if n_free > 0 then
+    index = free[n_free]
+    n_free = n_free - 1
+  else
+    index = n_tags
+    n_tags = n_tags + 1
+    if index >= SPAN then
+      error("more than 2^20 operations wait at once")
+    end
+    generation[index] = 0
+  end
+  return generation[index] * SPAN + index
+end
+
+-- Ends a tag: its events are stale from now on.
+function M.forget(tag)
+  local index = tag % SPAN
+  if generation[index] == (tag - index) / SPAN then
+    generation[index] = generation[index] + 1
+    waiter[index] = nil
+    persistent[index] = nil
+    n_free = n_free + 1
+    free[n_free] = index
+  end
+end
+
+local function fail(co, message)
+  error(debug.traceback(co, tostring(message)), 0)
+end
+
+local function step(co, a, b, c)
+  local ok, err = resume(co, a, b, c)
+  if not ok then
+    fail(co, err)
+  end
+end
+
+local function dispatch(event)
+  local tag = event.tag
+  local index = tag % SPAN
+  local who = waiter[index]
+  if not who or generation[index] ~= (tag - index) / SPAN then
+    state.tags_stale = state.tags_stale + 1
+    return
+  end
+  if persistent[index] then
+    return who(event)
+  end
+  M.forget(tag)
+  if type(who) == "function" then
+    return who(event)
+  end
+  step(who, event)
+end
+
+-- Suspends the running task until the tag's event; gives the event record, valid until the next poll.
+function M.wait(tag)
+  waiter[tag % SPAN] = running()
+  return yield()
+end
+
+-- The same with a deadline (absolute ns): nil when it passes first; the tag is stale then.
+function M.wait_until(tag, deadline_ns)
+  local timer = M.tag()
+  local co = running()
+  waiter[tag % SPAN], waiter[timer % SPAN] = co, co
+  loop.timer(timer, deadline_ns)
+  local event = yield()
+  M.forget(timer)
+  if event.kind == loop.TIMER then
+    M.forget(tag)
+    return nil
+  end
+  return event
+end
+
+-- A persistent tag: fn(event) for every event, called from the loop (it must not yield).
+function M.on(fn)
+  local tag = M.tag()
+  local index = tag % SPAN
+  waiter[index], persistent[index] = fn, true
+  return tag
+end
+
+-- Calls fn once at the instant; returns the tag (forget cancels it).
+function M.at(at_ns, fn)
+  local tag = M.tag()
+  waiter[tag % SPAN] = fn
+  loop.timer(tag, at_ns)
+  return tag
+end
+
+function M.sleep_until(at_ns)
+  local tag = M.tag()
+  loop.timer(tag, at_ns)
+  return M.wait(tag)
+end
+
+function M.sleep(ns)
+  return M.sleep_until(loop.now() + ns)
+end
+
+-- Resumes the coroutine in this turn with up to three values.
+function M.resume_later(co, a, b, c)
+  ready[n_ready + 1], ready[n_ready + 2], ready[n_ready + 3], ready[n_ready + 4] = co, a, b, c
+  n_ready = n_ready + 4
+end
+
+local function run_ready()
+  local i = 1
+  while i <= n_ready do -- the list may grow while it is worked off
+    local co, a, b, c = ready[i], ready[i + 1], ready[i + 2], ready[i + 3]
+    ready[i], ready[i + 1], ready[i + 2], ready[i + 3] = nil, nil, nil, nil
+    step(co, a, b, c)
+    i = i + 4
+  end
+  n_ready = 0
+end
+
+-- ---- tasks ----
+
+local function task_body(fn, a, b, c)
+  while true do
+    fn(a, b, c)
+    n_idle = n_idle + 1
+    idle[n_idle] = running()
+    fn, a, b, c = yield()
+  end
+end
+
+-- Starts fn(a, b, c) as a task at once; it runs until its first wait. An error in it ends the program.
+function M.spawn(fn, a, b, c)
+  local co
+  if n_idle > 0 then
+    co = idle[n_idle]
+    idle[n_idle] = nil
+    n_idle = n_idle - 1
+  else
+    co = create(task_body)
+  end
+  local ok, err = resume(co, fn, a, b, c)
+  if not ok then
+    fail(co, err)
+  end
+  return co
+end
+
+-- Forgets whatever the coroutine waits for: it is never resumed.
+function M.abandon(co)
+  for index, who in pairs(waiter) do
+    if who == co then
+      M.forget(generation[index] * SPAN + index)
+    end
+  end
+  for key, list in pairs(keyed) do
+    for i = #list, 1, -1 do
+      if list[i].co == co then
+        table.remove(list, i)
+      end
+    end
+    if #list == 0 then
+      keyed[key] = nil
+    end
+  end
+  for i = 1, n_ready, 4 do
+    if ready[i] == co then
+      ready[i] = create(function() end)
+    end
+  end
+end
+
+-- ---- one event for many: wait for a key, wake a key ----
+
+local function expire(entry, key)
+  local list = keyed[key]
+  for i = 1, #list do
+    if list[i] == entry then
+      table.remove(list, i)
+      break
+    end
+  end
+  if #list == 0 then
+    keyed[key] = nil
+  end
+  step(entry.co, nil)
+end
+
+-- Suspends until wake(key, value, at); gives value, at; or nil when deadline (absolute ns) passes first.
+function M.wait_key(key, deadline_ns)
+  local entry = { co = running() }
+  local list = keyed[key]
+  if list then
+    list[#list + 1] = entry
+  else
+    keyed[key] = { entry }
+  end
+  entry.timer = M.at(deadline_ns, function()
+    expire(entry, key)
+  end)
+  return yield()
+end
+
+-- Resumes all who wait for the key, in the order in which they came; returns how many.
+function M.wake_key(key, value, at_ns)
+  local list = keyed[key]
+  if not list then
+    return 0
+  end
+  keyed[key] = nil
+  at_ns = at_ns or loop.now()
+  for i = 1, #list do
+    M.forget(list[i].timer)
+    M.resume_later(list[i].co, value, at_ns)
+  end
+  return #list
+end
+
+-- ---- the loop ----
+
+-- pump() is called once per turn and returns the absolute ns of its next wish (infinity: none).
+function M.add_pump(pump)
+  pumps[#pumps + 1] = pump
+end
+
+function M.remove_pump(pump)
+  for i = #pumps, 1, -1 do
+    if pumps[i] == pump then
+      table.remove(pumps, i)
+    end
+  end
+end
+
+local function turn(wake_ns)
+  local n = loop.poll(wake_ns)
+  for i = 0, n - 1 do
+    dispatch(state.events[i])
+  end
+  if n_ready > 0 then
+    run_ready()
+  end
+  local next_ns = huge
+  for i = #pumps, 1, -1 do
+    local wish = pumps[i]()
+    if wish < next_ns then
+      next_ns = wish
+    end
+  end
+  return n_ready > 0 and 0 or next_ns
+end
+
+-- Runs main(…) as a task and everything that it started until it returns; gives what it returned.
+function M.run(main, ...)
+  local args, n = { ... }, select("#", ...)
+  local result
+  stopping = false
+  M.spawn(function()
+    result = { main(unpack(args, 1, n)) }
+    stopping = true
+  end)
+  local wake = 0
+  while not stopping do
+    wake = turn(wake)
+  end
+  return unpack(result)
+end
+
+return M

@@ -1,0 +1,51 @@
+-- Servers and a client for the HTTP specs: exact bytes on the wire, and the product's own server in another process.
+local cjson = require("cjson")
+local support = require("spec.support")
+
+local M = {}
+
+-- Starts a server that prints "listening PORT" and dies with the spec: {port, url, output(), stop()}.
+local function start(words)
+  local child = support.start({ "setpriv", "--pdeathsig", "KILL", unpack(words) })
+  local server = {}
+  function server.output()
+    return (child:output())
+  end
+  function server.stop()
+    return child:stop(2)
+  end
+  server.port = support.wait_for(function()
+    local out, err = child:output()
+    if not child:running() then
+      error("the server ended at once: " .. err, 0)
+    end
+    return tonumber(out:match("listening (%d+)"))
+  end, 15, words[2] .. " to listen")
+  server.url = "http://127.0.0.1:" .. server.port
+  return server
+end
+
+-- spec/support/raw_server.js with its scenarios, on TCP or on a unix socket; also connections().
+function M.raw_server(scenarios, socket)
+  local server = start({ "node", "spec/support/raw_server.js", cjson.encode(scenarios), socket })
+  function server.connections()
+    return tonumber(support.get(server.url .. "/_connections").body)
+  end
+  return server
+end
+
+-- The product's server: spec/support/echo_server.lua with options as a table.
+function M.echo_server(options)
+  local words = { support.binary, "lua", "spec/support/echo_server.lua" }
+  for name, value in pairs(options or {}) do
+    words[#words + 1] = name .. "=" .. value
+  end
+  return start(words)
+end
+
+-- Sends texts, waits numbers (ms), ends with cjson.null; gives all that came back. See spec/support/raw_client.js.
+function M.raw_client(port, steps, seconds)
+  return support.run({ "node", "spec/support/raw_client.js", tostring(port), cjson.encode(steps), tostring(seconds or 5) }).stdout
+end
+
+return M

@@ -1,0 +1,667 @@
+-- The HTTP client against the product's server, nginx, node, and servers that misbehave byte by byte.
+local ffi = require("ffi")
+local clock = require("vernier.core.clock")
+local http = require("vernier.http")
+local scheduler = require("vernier.scheduler")
+local servers = require("spec.support.http_servers")
+local support = require("spec.support")
+
+ffi.cdef("int listen(int fd, int backlog);")
+
+local MS, S = 1e6, 1e9
+
+-- Runs fn(client) as a task with a client of that port, and closes it.
+local function with_client(options, fn)
+  if type(options) == "number" then
+    options = { port = options }
+  end
+  options.host = not options.path and (options.host or "127.0.0.1") or options.host
+  return scheduler.run(function()
+    local client = assert(http.new(options))
+    local ok, err = xpcall(fn, function(e)
+      return type(e) == "string" and debug.traceback(e, 2) or e
+    end, client)
+    client:close()
+    if not ok then
+      error(err, 0)
+    end
+  end)
+end
+
+local function get(client, path, options)
+  local request = { path = path }
+  for name, value in pairs(options or {}) do
+    request[name] = value
+  end
+  return client:request(request)
+end
+
+-- Runs n tasks fn(i) at the same time and waits for all.
+local function parallel(n, fn)
+  local left, key = n, {}
+  for i = 1, n do
+    scheduler.spawn(function()
+      fn(i)
+      left = left - 1
+      if left == 0 then
+        scheduler.wake_key(key, true)
+      end
+    end)
+  end
+  if left > 0 then
+    assert(scheduler.wait_key(key, clock.now() + 20 * S), "the tasks did not end")
+  end
+end
+
+local function fails(class, pattern, ok, message, actual)
+  assert.is_nil(ok)
+  assert.are.equal(class, actual, message)
+  assert.is_truthy(message:find(pattern, 1, true), message)
+end
+
+describe("the HTTP client and an honest server", function()
+  local echo
+
+  setup(function()
+    echo = servers.echo_server()
+  end)
+
+  teardown(function()
+    echo.stop()
+  end)
+
+  it("exchanges requests and responses on one connection", function()
+    with_client(echo.port, function(client)
+      local r = assert(get(client, "/a?b=c"))
+      assert.are.same({ 200, "GET /a?b=c ", "text/plain" }, { r.status, r.body, r.headers["content-type"] })
+      r = assert(client:request({ method = "POST", path = "/p", body = "text" }))
+      assert.are.equal("POST /p text", r.body)
+      r = assert(client:request({ method = "PUT", path = "/p", body = { a = { 1, 2 } } }))
+      assert.are.equal('PUT /p {"a":[1,2]}', r.body)
+      assert.are.equal("POST /p ", assert(client:request({ method = "POST", path = "/p" })).body)
+      assert.are.equal(1, client:stats().connects)
+      assert.are.equal(4, client:stats().responses)
+    end)
+  end)
+
+  it("takes responses without a body", function()
+    with_client(echo.port, function(client)
+      local r = assert(client:request({ method = "HEAD", path = "/a" }))
+      assert.are.equal("", r.body)
+      assert.is_true(tonumber(r.headers["content-length"]) > 0)
+      r = assert(get(client, "/none"))
+      assert.are.same({ 204, "" }, { r.status, r.body })
+      assert.are.equal(1, client:stats().connects)
+    end)
+  end)
+
+  it("carries large bodies both ways", function()
+    with_client(echo.port, function(client)
+      assert.are.equal(5e6, #assert(get(client, "/bytes/5000000")).body)
+      local text = ("0123456789"):rep(90000)
+      assert.are.equal("POST /big " .. text, assert(client:request({ method = "POST", path = "/big", body = text })).body)
+      assert.are.equal(1, client:stats().connects)
+    end)
+  end)
+
+  it("opens connections when they are needed, at most as many as it may", function()
+    with_client({ port = echo.port, connections = 4 }, function(client)
+      local max_open, bodies = 0, {}
+      parallel(20, function(i)
+        local r = assert(get(client, "/later/5?" .. i))
+        bodies[#bodies + 1] = r.body
+        max_open = math.max(max_open, client:stats().open)
+      end)
+      assert.are.equal(20, #bodies)
+      assert.are.equal(4, max_open)
+      assert.are.equal(4, client:stats().connects)
+      assert.are.equal(4, client:stats().idle)
+      assert.are.equal(0, client:stats().queued)
+    end)
+  end)
+
+  it("serves those who wait in the order in which they came", function()
+    with_client({ port = echo.port, connections = 1 }, function(client)
+      local order = {}
+      parallel(30, function(i)
+        assert.are.equal("GET /" .. i .. " ", assert(get(client, "/" .. i)).body)
+        order[#order + 1] = i
+      end)
+      for i = 1, 30 do
+        assert.are.equal(i, order[i])
+      end
+    end)
+  end)
+
+  it("opens a new connection after the server has ended one", function()
+    with_client(echo.port, function(client)
+      for _ = 1, 3 do
+        assert.are.equal("bye", assert(get(client, "/close")).body)
+      end
+      assert.are.equal(3, client:stats().connects)
+      assert.are.equal(0, client:stats().idle)
+    end)
+  end)
+
+  it("stamps what it sends and receives", function()
+    with_client(echo.port, function(client)
+      local before = clock.now()
+      local r, sent_ns, at_ns = get(client, "/later/50")
+      assert.are.equal("later\n", r.body)
+      assert.is_true(before <= sent_ns and sent_ns < at_ns and at_ns <= clock.now())
+      assert.is_true(at_ns - sent_ns >= 49 * MS, (at_ns - sent_ns) / MS .. " ms")
+    end)
+  end)
+
+  it("resolves names, and tries all addresses of one", function()
+    with_client({ host = "localhost", port = echo.port }, function(client)
+      assert.is_true(client:resolved(clock.now() + 5 * S))
+      assert.are.equal(200, assert(get(client, "/")).status)
+    end)
+  end)
+
+  it("cancels everything in flight without a word, and can be used again", function()
+    with_client({ port = echo.port, connections = 2 }, function(client)
+      local resumed = 0
+      local tasks = {}
+      for i = 1, 5 do
+        tasks[i] = scheduler.spawn(function()
+          get(client, "/later/20")
+          resumed = resumed + 1
+        end)
+      end
+      scheduler.sleep(5 * MS)
+      client:cancel_all()
+      assert.are.equal(0, client:stats().open)
+      scheduler.sleep(50 * MS)
+      assert.are.equal(0, resumed)
+      for _, task in ipairs(tasks) do
+        scheduler.abandon(task)
+      end
+      assert.are.equal(200, assert(get(client, "/")).status)
+    end)
+  end)
+
+  it("can be closed with requests in flight and while it resolves", function()
+    scheduler.run(function()
+      local client = assert(http.new({ host = "localhost", port = echo.port }))
+      local task = scheduler.spawn(function()
+        get(client, "/later/1000")
+      end)
+      client:close()
+      client = assert(http.new({ host = "127.0.0.1", port = echo.port }))
+      local other = scheduler.spawn(function()
+        get(client, "/later/1000")
+      end)
+      scheduler.sleep(20 * MS)
+      client:close()
+      client:close()
+      scheduler.abandon(task)
+      scheduler.abandon(other)
+    end)
+  end)
+end)
+
+describe("headers", function()
+  local witness
+
+  setup(function()
+    witness = support.witness()
+  end)
+
+  teardown(function()
+    witness.stop()
+  end)
+
+  local function seen(client, headers, body)
+    local r = assert(client:request({ method = body and "POST" or "GET", path = "/headers", headers = headers, body = body }))
+    return require("cjson").decode(r.body)
+  end
+
+  it("come from tables, from text and from the client's defaults", function()
+    with_client({ port = witness.port, headers = { ["X-Default"] = "d", ["x-other"] = "o" } }, function(client)
+      local h = seen(client)
+      assert.are.same({ "d", "o", "127.0.0.1:" .. witness.port }, { h["x-default"], h["x-other"], h.host })
+      h = seen(client, { ["X-A"] = 1, ["X-DEFAULT"] = "mine", ["X-List"] = { "a", "b" } })
+      assert.are.same({ "1", "mine", "o", "a, b" }, { h["x-a"], h["x-default"], h["x-other"], h["x-list"] })
+      h = seen(client, "X-A: text\r\nx-default: here\r\n")
+      assert.are.same({ "text", "here", "o" }, { h["x-a"], h["x-default"], h["x-other"] })
+    end)
+  end)
+
+  it("may name the host and the type of a JSON body", function()
+    with_client(witness.port, function(client)
+      assert.are.equal("other", seen(client, { Host = "other" }).host)
+      assert.are.equal("other2", seen(client, "Host: other2\r\n").host)
+      assert.are.equal("application/json", seen(client, nil, { a = 1 })["content-type"])
+      assert.are.equal("x/y", seen(client, { ["content-Type"] = "x/y" }, { a = 1 })["content-type"])
+      assert.are.equal("7", seen(client, nil, { a = 1 })["content-length"])
+    end)
+  end)
+
+  it("of a table that has changed are encoded again", function()
+    with_client(witness.port, function(client)
+      local headers = { ["X-A"] = 1 }
+      assert.are.equal("1", seen(client, headers)["x-a"])
+      headers["X-A"] = 2
+      assert.are.equal("2", seen(client, headers)["x-a"])
+      headers["X-B"] = 3
+      assert.are.equal("3", seen(client, headers)["x-b"])
+      headers["X-A"] = nil
+      assert.is_nil(seen(client, headers)["x-a"])
+    end)
+  end)
+
+  it("that would break the message are the caller's error", function()
+    with_client(witness.port, function(client)
+      assert.has_error(function()
+        get(client, "/", { headers = { ["X A"] = "b" } })
+      end)
+      assert.has_error(function()
+        get(client, "/", { headers = { X = "a\r\nY: b" } })
+      end)
+      assert.has_error(function()
+        get(client, "/", { headers = { ["Content-length"] = "1" } })
+      end)
+      assert.has_error(function()
+        get(client, "/a b")
+      end)
+      assert.has_error(function()
+        get(client, "")
+      end)
+      assert.has_error(function()
+        get(client, "/", { method = "GET\r\n" })
+      end)
+      assert.are.equal(200, assert(get(client, "/")).status)
+    end)
+  end)
+
+  it("of responses are found by lower-case names", function()
+    local h = http.parse_headers("Content-Type: a\r\nSET-COOKIE: b=1 \r\nset-cookie:c=2\r\nEmpty:\r\nX: a:b\r\n")
+    assert.are.same({ ["content-type"] = "a", ["set-cookie"] = "b=1, c=2", empty = "", x = "a:b" }, h)
+  end)
+end)
+
+describe("the HTTP client and a server that misbehaves", function()
+  local witness
+
+  setup(function()
+    witness = support.witness()
+  end)
+
+  teardown(function()
+    witness.stop()
+  end)
+
+  it("reads every framing", function()
+    with_client(witness.port, function(client)
+      local r = assert(get(client, "/chunked/50"))
+      assert.are.equal("chunk 50\n", r.body:match("chunk 50\n$"))
+      assert.are.equal("untilltheend", (assert(get(client, "/noframe")).body:gsub(" ", ""):gsub("until", "untill")))
+      assert.are.equal("bye", assert(get(client, "/close")).body)
+      assert.are.equal(503, assert(get(client, "/status/503")).status)
+      r = assert(get(client, "/redirect"))
+      assert.are.same({ 302, "/elsewhere" }, { r.status, r.headers.location })
+    end)
+  end)
+
+  it("gives up on a silent server when the time is over", function()
+    with_client({ port = witness.port, request_timeout_ns = 200 * MS }, function(client)
+      local before = clock.now()
+      local ok, message, class, sent_ns, at_ns = get(client, "/blackhole")
+      fails("timeout", "no response within 0.2 s", ok, message, class)
+      assert.is_true(sent_ns >= before)
+      local took = (at_ns - before) / MS
+      assert.is_true(took >= 200 and took < 260, took .. " ms")
+      before = clock.now()
+      fails("timeout", "within 0.05 s", get(client, "/blackhole", { timeout_ns = 50 * MS }))
+      took = (clock.now() - before) / MS
+      assert.is_true(took >= 50 and took < 75, took .. " ms")
+      assert.are.equal(0, client:stats().open)
+      assert.are.equal(200, assert(get(client, "/")).status)
+    end)
+  end)
+
+  it("gives up on requests that wait for a connection too long", function()
+    with_client({ port = witness.port, connections = 1, request_timeout_ns = 300 * MS }, function(client)
+      local results = {}
+      parallel(3, function(i)
+        local ok, message, class, sent_ns = get(client, i == 1 and "/blackhole" or "/", { timeout_ns = i == 1 and 0 or 100 * MS })
+        results[i] = { ok, message, class, sent_ns }
+      end)
+      fails("timeout", "no response within 0.3 s", unpack(results[1], 1, 3))
+      fails("timeout", "no free connection within 0.1 s", unpack(results[2], 1, 3))
+      assert.are.equal(0, results[3][4])
+    end)
+  end)
+
+  it("counts a connection that ends too early as reset", function()
+    with_client(witness.port, function(client)
+      fails("reset", "connection reset", get(client, "/reset"))
+      fails("reset", "after 50 of 100 body bytes", get(client, "/half"))
+      assert.are.equal(2, client:stats().errors)
+    end)
+  end)
+
+  it("counts what is not HTTP as protocol", function()
+    with_client(witness.port, function(client)
+      fails("protocol", "malformed status line", get(client, "/garbage"))
+      fails("protocol", "malformed chunk size", get(client, "/badchunk"))
+      assert.are.equal(0, client:stats().open)
+    end)
+  end)
+
+  it("keeps to its limits", function()
+    with_client({ port = witness.port, max_body = 1000 }, function(client)
+      assert.are.equal(1000, #assert(get(client, "/bytes/1000")).body)
+      fails("protocol", "over the limit of 1000", get(client, "/bytes/1001"))
+      fails("protocol", "over the limit of 1000", get(client, "/chunked/1000"))
+    end)
+  end)
+end)
+
+describe("the HTTP client and exact bytes", function()
+  local OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+  local raw
+
+  setup(function()
+    raw = servers.raw_server({
+      ok = { { "send", OK } },
+      bytes = { { "bytes", "HTTP/1.1 100 Continue\r\n\r\n" .. OK } },
+      chunks = { { "drip", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\nT: x\r\n\r\n", 1 } },
+      slow = { { "drip", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" .. ("x"):rep(1000), 20 } },
+      ["then-end"] = { { "send", OK }, { "wait", 20 }, { "end" } },
+      unsolicited = { { "send", OK }, { "wait", 20 }, { "send", OK } },
+      extra = { { "send", OK .. OK } },
+      ["end"] = { { "end" } },
+      head = { { "send", "HTTP/1.1 200 OK\r\nContent-" }, { "end" } },
+      reset = { { "send", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc" }, { "wait", 20 }, { "reset" } },
+      early = { { "send", "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno" }, { "pause" } },
+      folded = { { "send", "HTTP/1.1 200 OK\r\nA: b\r\n c\r\nContent-Length: 0\r\n\r\n" } },
+      both = { { "send", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" } },
+      flood = { { "send", "HTTP/1.1 200 OK\r\nX: " .. ("x"):rep(70000) } },
+    })
+  end)
+
+  teardown(function()
+    raw.stop()
+  end)
+
+  it("puts pieces together", function()
+    with_client(raw.port, function(client)
+      assert.are.equal("ok", assert(get(client, "/bytes")).body)
+      local r = assert(get(client, "/chunks"))
+      assert.are.equal("ab", r.body)
+      assert.is_nil(r.headers.t)
+      assert.are.equal(1, client:stats().connects)
+    end)
+  end)
+
+  it("is not fooled by a server that drips its answer", function()
+    with_client({ port = raw.port, request_timeout_ns = 200 * MS }, function(client)
+      fails("timeout", "no whole response within 0.2 s", get(client, "/slow"))
+    end)
+  end)
+
+  it("forgets an idle connection that the server ends", function()
+    with_client(raw.port, function(client)
+      assert.are.equal("ok", assert(get(client, "/then-end")).body)
+      assert.are.equal(1, client:stats().idle)
+      scheduler.sleep(60 * MS)
+      assert.are.equal(0, client:stats().open)
+      assert.are.equal("ok", assert(get(client, "/ok")).body)
+      assert.are.equal(0, client:stats().errors)
+    end)
+  end)
+
+  it("does not use a connection again after bytes that nobody asked for", function()
+    with_client(raw.port, function(client)
+      assert.are.equal("ok", assert(get(client, "/unsolicited")).body)
+      scheduler.sleep(60 * MS)
+      assert.are.equal(0, client:stats().open)
+      assert.are.equal("ok", assert(get(client, "/extra")).body)
+      assert.are.equal(0, client:stats().open)
+      assert.are.equal(0, client:stats().errors)
+    end)
+  end)
+
+  it("sees ends and resets before and inside a response", function()
+    with_client(raw.port, function(client)
+      fails("reset", "connection closed before a response", get(client, "/end"))
+      fails("reset", "inside the response head", get(client, "/head"))
+      fails("reset", "connection reset", get(client, "/reset"))
+    end)
+  end)
+
+  it("takes an answer that comes before the whole request is written", function()
+    with_client(raw.port, function(client)
+      local r = assert(client:request({ method = "POST", path = "/early", body = ("x"):rep(2e7) }))
+      assert.are.same({ 413, "no" }, { r.status, r.body })
+      assert.are.equal(0, client:stats().open)
+    end)
+  end)
+
+  it("refuses what two readers might take differently", function()
+    with_client(raw.port, function(client)
+      fails("protocol", "folded header line", get(client, "/folded"))
+      fails("protocol", "both Content-Length and Transfer-Encoding", get(client, "/both"))
+      fails("protocol", "head is over the limit", get(client, "/flood"))
+    end)
+  end)
+
+  it("speaks over a unix socket", function()
+    local path = support.tmpdir() .. "/socket"
+    local other = servers.raw_server({ ok = { { "send", OK } } }, path)
+    with_client({ path = path }, function(client)
+      assert.are.equal("ok", assert(get(client, "/ok")).body)
+    end)
+    other.stop()
+    with_client({ path = path .. "-missing" }, function(client)
+      fails("connect", "no such file", get(client, "/ok"))
+    end)
+  end)
+end)
+
+describe("connections that cannot be made", function()
+  it("fail with class connect, once per request", function()
+    with_client({ port = support.free_port(), connections = 3 }, function(client)
+      local classes = {}
+      parallel(10, function()
+        local _, message, class, sent_ns = get(client, "/")
+        classes[#classes + 1] = class
+        assert.is_truthy(message:find("connection refused", 1, true), message)
+        assert.are.equal(0, sent_ns)
+      end)
+      assert.are.equal(10, #classes)
+      assert.are.equal("connect", classes[1])
+      assert.are.equal(10, client:stats().errors)
+      assert.are.equal(0, client:stats().open)
+    end)
+  end)
+
+  it("fail with class resolve where the name is unknown", function()
+    with_client({ host = "no-such-name.invalid", port = 80 }, function(client)
+      fails("resolve", "no-such-name.invalid", client:resolved(clock.now() + 20 * S))
+      fails("resolve", "no-such-name.invalid", get(client, "/"))
+    end)
+  end)
+
+  it("fail with class timeout where nobody accepts", function()
+    local fd = ffi.C.socket(2, 1, 0)
+    local port = support.free_port()
+    local address = ffi.new("struct spec_address", { family = 2, ip = { 127, 0, 0, 1 } })
+    address.port[0], address.port[1] = math.floor(port / 256), port % 256
+    assert(ffi.C.bind(fd, address, 16) == 0 and ffi.C.listen(fd, 0) == 0)
+    local options = { port = port, connections = 4, connect_timeout_ns = 200 * MS, request_timeout_ns = 400 * MS }
+    with_client(options, function(client)
+      local texts = {}
+      parallel(4, function()
+        local _, message, class = get(client, "/")
+        assert.are.equal("timeout", class, message)
+        texts[#texts + 1] = message:match("no %a+")
+      end)
+      table.sort(texts)
+      assert.are.same({ "no connection", "no response" }, { texts[1], texts[4] })
+    end)
+    ffi.C.close(fd)
+  end)
+
+  it("are refused at once where the options make no sense", function()
+    for _, options in ipairs({ { port = 80 }, { host = "x", port = 0 }, { host = "x", port = 70000 },
+      { host = "x", port = 1, connections = 0 }, { host = ("x"):rep(300), port = 1 } }) do
+      local client, message = http.new(options)
+      assert.is_nil(client)
+      assert.is_true(#message > 5)
+    end
+  end)
+end)
+
+describe("TLS", function()
+  local good, nginx
+
+  setup(function()
+    good = support.certificate()
+    nginx = support.nginx({ tls = good })
+  end)
+
+  teardown(function()
+    nginx.stop()
+  end)
+
+  local function tls(options)
+    options.port, options.tls = options.port or nginx.port, true
+    options.connect_timeout_ns = 2 * S
+    return options
+  end
+
+  it("is trusted with the right CA, by address and by name", function()
+    for _, host in ipairs({ "127.0.0.1", "localhost" }) do
+      with_client(tls({ host = host, ca = good.ca }), function(client)
+        for _ = 1, 3 do
+          assert.are.equal("ok\n", assert(get(client, "/x")).body)
+        end
+        assert.are.equal(1, client:stats().connects)
+      end)
+    end
+    assert.are.equal("/x", nginx.log()[1].uri)
+  end)
+
+  it("fails with another CA, with the system's store, and with a wrong name", function()
+    local other = support.certificate({ names = "DNS:other.example" })
+    with_client(tls({ ca = other.ca }), function(client)
+      fails("tls", "certificate not accepted", get(client, "/"))
+    end)
+    with_client(tls({}), function(client)
+      fails("tls", "certificate not accepted", get(client, "/"))
+    end)
+    local wrong = support.nginx({ tls = other })
+    for _, host in ipairs({ "127.0.0.1", "localhost" }) do
+      with_client(tls({ host = host, port = wrong.port, ca = other.ca }), function(client)
+        fails("tls", "mismatch", get(client, "/"))
+      end)
+    end
+    wrong.stop()
+  end)
+
+  it("fails with an expired certificate", function()
+    local expired = support.certificate({ days = -1 })
+    local server = support.nginx({ tls = expired })
+    with_client(tls({ port = server.port, ca = expired.ca }), function(client)
+      fails("tls", "expired", get(client, "/"))
+    end)
+    server.stop()
+  end)
+
+  it("takes any certificate when it is told so", function()
+    with_client(tls({ verify = false }), function(client)
+      assert.are.equal("ok\n", assert(get(client, "/")).body)
+    end)
+  end)
+
+  it("carries large bodies and many connections", function()
+    local witness = support.witness("--tls", good.cert, good.key)
+    with_client(tls({ port = witness.port, ca = good.ca, connections = 8 }), function(client)
+      assert.are.equal(3e6, #assert(get(client, "/bytes/3000000")).body)
+      local text = ("0123456789"):rep(100000)
+      assert.are.equal(text, assert(client:request({ method = "POST", path = "/echo", body = text })).body)
+      parallel(40, function(i)
+        assert.are.equal("n" .. i, assert(client:request({ method = "POST", path = "/echo", body = "n" .. i })).body)
+      end)
+      fails("reset", "", get(client, "/reset"))
+    end)
+    witness.stop()
+  end)
+
+  it("fails where the server does not speak it, or does not speak at all", function()
+    local witness = support.witness()
+    with_client(tls({ port = witness.port }), function(client)
+      fails("tls", "TLS", get(client, "/"))
+    end)
+    witness.stop()
+    local silent = servers.raw_server({})
+    local options = tls({ port = silent.port })
+    options.connect_timeout_ns = 200 * MS
+    with_client(options, function(client)
+      fails("timeout", "no connection within 0.2 s", get(client, "/"))
+    end)
+    silent.stop()
+  end)
+
+  it("says at once when the CA file cannot be read", function()
+    local client, message, class = http.new({ host = "127.0.0.1", port = 1, tls = true, ca = "/no/such/file" })
+    assert.is_nil(client)
+    assert.are.equal("tls", class)
+    assert.is_truthy(message:find("/no/such/file", 1, true))
+  end)
+end)
+
+describe("the HTTP client and nginx", function()
+  it("agree about the number of requests and connections", function()
+    local nginx = support.nginx()
+    local n, connections = 1000, 8
+    with_client({ port = nginx.port, connections = connections }, function(client)
+      parallel(connections, function(i)
+        for k = 1, n / connections do
+          local r = assert(get(client, ("/%d/%d"):format(i, k)))
+          assert.are.equal(200, r.status)
+        end
+      end)
+      assert.are.equal(connections, client:stats().connects)
+    end)
+    support.wait_for(function()
+      return #nginx.log() == n
+    end, 5, "the log of nginx")
+    local seen = {}
+    for _, line in ipairs(nginx.log()) do
+      seen[line.uri] = (seen[line.uri] or 0) + 1
+      assert.are.equal(200, line.status)
+    end
+    for i = 1, connections do
+      for k = 1, n / connections do
+        assert.are.equal(1, seen[("/%d/%d"):format(i, k)])
+      end
+    end
+    nginx.stop()
+  end)
+
+  it("do without memory per request", function()
+    local nginx = support.nginx({ log = false })
+    local process = require("vernier.core.process")
+    with_client({ port = nginx.port, connections = 4 }, function(client)
+      local function burst(n)
+        parallel(4, function()
+          for _ = 1, n do
+            assert(client:request({ path = "/" }))
+          end
+        end)
+        collectgarbage()
+        return process.rss_anon()
+      end
+      burst(2000)
+      local before = burst(500)
+      local after = burst(4000)
+      assert.is_true(after - before < 2 ^ 20, ("grew by %d bytes"):format(after - before))
+    end)
+    nginx.stop()
+  end)
+end)

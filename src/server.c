@@ -1,0 +1,505 @@
+/*
+ * server.c: an HTTP/1.1 server whose requests are events and whose answers come whenever Lua has them.
+ *
+ * Model: a connection reads one request, hands it out under a handle (generation * 2^20 + index) and looks at what
+ * follows only after the reply; so pipelined requests are answered in order, and a client that pipelines without end
+ * is held back by flow control. A reply is one write. A malformed request is answered here and ends its connection.
+ *
+ * Not here: routing, compression, files, trailers, upgrade.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "buffer.h"
+#include "http_parser.h"
+#include "stream.h"
+
+enum { FREE, OPENING, READING, REQUESTED, LINGERING, CLOSING };
+enum { DEFAULT_MAX_CONNECTIONS = 10000, DEFAULT_MAX_HEAD = 16 * 1024, DEFAULT_MAX_BODY = 1024 * 1024 };
+enum { KEEP_BUFFER = 64 * 1024, BACKLOG = 4096, SWEEP_MS = 1000, LOG_SIZE = 256 * 1024, HANDLE_SPAN = 1 << 20 };
+static const double LINGER_NS = 2e9; /* how long a refused client may go on sending before it is cut off */
+
+typedef struct connection {
+  vn__stream stream;
+  vn_server *server;
+  struct connection *next; /* in the free list */
+  struct connection *next_ready;
+  vn__parser parser;
+  vn__buffer in; /* an incomplete request, or what follows the one that is being answered */
+  double generation;
+  double linger_until_ns;
+  uint32_t index;
+  uint8_t state;
+  bool ready, continued; /* in the ready list; "100 Continue" sent */
+  bool keep_alive, head_only;
+  bool old;  /* HTTP/1.0: keep-alive must be said */
+  bool half; /* the client has ended its side */
+} connection;
+
+struct vn_server {
+  vn_loop *loop;
+  double tag;
+  union {
+    uv_handle_t handle;
+    uv_stream_t stream;
+    uv_tcp_t tcp;
+  } listener;
+  uv_timer_t sweep;
+  uv_idle_t idle; /* runs while connections have more than one request in their buffers */
+  vn__tls_context *tls;
+  connection **connections; /* all ever made */
+  connection *free, *ready;
+  int n_connections, n_open, max_connections, port;
+  uint32_t max_head, max_body;
+  int handles;
+  bool closed;
+  vn__buffer out;
+  int log_fd;
+  int log_failure;
+  vn__buffer log;
+};
+
+static const struct {
+  int status;
+  const char *text;
+} reasons[] = {
+    {200, "OK"},
+    {201, "Created"},
+    {204, "No Content"},
+    {304, "Not Modified"},
+    {400, "Bad Request"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {409, "Conflict"},
+    {413, "Content Too Large"},
+    {429, "Too Many Requests"},
+    {431, "Request Header Fields Too Large"},
+    {500, "Internal Server Error"},
+    {503, "Service Unavailable"},
+};
+
+static const char *reason_of(int status) {
+  for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+    if (reasons[i].status == status) return reasons[i].text;
+  return "Status";
+}
+
+/* ---- the arrival log ---- */
+
+int vn_server_flush_log(vn_server *s) {
+  size_t done = 0;
+  while (s->log_failure == 0 && done < s->log.len) {
+    ssize_t n = write(s->log_fd, s->log.data + done, s->log.len - done);
+    if (n >= 0)
+      done += (size_t)n;
+    else if (errno != EINTR)
+      s->log_failure = vn__errno_code(errno);
+  }
+  s->log.len = 0;
+  return s->log_failure ? vn__fail(s->log_failure, "arrival log: %s", vn_strerror(s->log_failure)) : 0;
+}
+
+static void log_arrival(vn_server *s, double at_ns, const vn__parser *p, const char *path) {
+  const char *method = vn_http_method_name(p->method);
+  if (vn__buffer_reserve(&s->log, p->path_len + 64) < 0) return;
+  s->log.len += (size_t)sprintf(s->log.data + s->log.len, "%" PRId64 " %s ", vn__clock_absolute(at_ns), method);
+  vn__buffer_put(&s->log, path, p->path_len);
+  vn__buffer_put(&s->log, "\n", 1);
+  if (s->log.len > LOG_SIZE) vn_server_flush_log(s);
+}
+
+static int open_log(vn_server *s, const char *path) {
+  s->log_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  return s->log_fd < 0 ? vn__fail(vn__errno_code(errno), "%s: %m", path) : 0;
+}
+
+/* ---- closing ---- */
+
+static void release_handle(vn_server *s) {
+  if (--s->handles > 0 || !s->closed) return;
+  for (int i = 0; i < s->n_connections; i++) {
+    vn__buffer_free(&s->connections[i]->in);
+    free(s->connections[i]);
+  }
+  free(s->connections);
+  vn__buffer_free(&s->out);
+  vn__buffer_free(&s->log);
+  if (s->tls) vn__tls_context_free(s->tls);
+  free(s);
+}
+
+static void forget_ready(connection *c) {
+  connection **link = &c->server->ready;
+  while (*link && *link != c) link = &(*link)->next_ready;
+  if (*link) *link = c->next_ready;
+  c->ready = false;
+}
+
+static void close_connection(connection *c, bool reset) {
+  if (c->state == FREE || c->state == CLOSING) return;
+  if (c->ready) forget_ready(c);
+  c->state = CLOSING;
+  c->generation++;
+  c->server->n_open--;
+  vn__stream_close(&c->stream, reset);
+}
+
+/* Ends our side and discards what still comes, so that the client can read the answer before a reset destroys it. */
+static void linger(connection *c) {
+  if (c->half && c->stream.writes == 0) {
+    close_connection(c, false);
+    return;
+  }
+  c->state = LINGERING;
+  c->in.len = 0;
+  c->linger_until_ns = vn_clock_now() + LINGER_NS;
+  vn__stream_set_reading(&c->stream, true);
+  vn__stream_shutdown(&c->stream);
+}
+
+/* ---- responses ---- */
+
+static bool may_have_body(const connection *c, int status) {
+  return !c->head_only && status != 204 && status != 304 && status >= 200;
+}
+
+static int build(vn__buffer *b, const connection *c, const vn_server_response *r, bool last) {
+  size_t body_len = r->body ? r->body_len : 0;
+  int rc = vn__buffer_reserve(b, r->headers_len + body_len + 256);
+  if (rc < 0) return rc;
+  b->len += (size_t)sprintf(b->data + b->len, "HTTP/1.1 %d %s\r\n", r->status, reason_of(r->status));
+  if (r->status != 204 && r->status != 304)
+    b->len += (size_t)sprintf(b->data + b->len, "Content-Length: %zu\r\n", body_len);
+  if (last)
+    vn__buffer_put(b, "Connection: close\r\n", 19);
+  else if (c->old)
+    vn__buffer_put(b, "Connection: keep-alive\r\n", 24);
+  if (r->headers_len) vn__buffer_put(b, r->headers, r->headers_len);
+  vn__buffer_put(b, "\r\n", 2);
+  if (body_len && may_have_body(c, r->status)) vn__buffer_put(b, r->body, body_len);
+  return 0;
+}
+
+static void expect_next(connection *c);
+
+static int respond(connection *c, const vn_server_response *r) {
+  vn_server *s = c->server;
+  bool last = r->close || !c->keep_alive || (c->half && c->in.len == 0);
+  s->out.len = 0;
+  int rc = build(&s->out, c, r, last);
+  if (rc == 0) rc = vn__stream_write(&c->stream, s->out.data, s->out.len, NULL);
+  if (rc < 0)
+    close_connection(c, false);
+  else if (last)
+    linger(c);
+  else
+    expect_next(c);
+  return rc < 0 ? vn__fail(VN_ECLOSED, "the client has gone") : 0;
+}
+
+static void refuse(connection *c, int status) {
+  char text[512];
+  int n = snprintf(text, sizeof text, "%s\n", vn_errmsg());
+  static const char headers[] = "Content-Type: text/plain\r\n";
+  vn_server_response r = {.headers = headers, .headers_len = sizeof headers - 1, .status = status, .close = 1};
+  r.body = text;
+  r.body_len = n < (int)sizeof text ? (uint32_t)n : sizeof text - 1;
+  c->state = REQUESTED;
+  c->head_only = false;
+  respond(c, &r);
+}
+
+/* ---- requests ---- */
+
+static void push_request(connection *c, const char *buf, double at_ns) {
+  vn_server *s = c->server;
+  const vn__parser *p = &c->parser;
+  char *copy = vn__loop_scratch(s->loop, p->path_len + p->body_len);
+  memcpy(copy, buf + p->path, p->path_len);
+  memcpy(copy + p->path_len, buf + p->body, p->body_len);
+  if (s->log_fd >= 0) log_arrival(s, at_ns, p, copy);
+  c->state = REQUESTED;
+  c->generation++;
+  c->keep_alive = p->keep_alive;
+  c->head_only = p->method == VN_METHOD_HEAD;
+  c->old = p->minor == 0;
+  vn_event *e = vn__loop_push(s->loop, VN_EV_REQUEST, s->tag);
+  e->at_ns = at_ns;
+  e->value = c->generation * HANDLE_SPAN + c->index;
+  e->n = p->method;
+  e->head = copy;
+  e->head_len = (uint32_t)p->path_len;
+  e->data = copy + p->path_len;
+  e->len = (uint32_t)p->body_len;
+}
+
+/* Keeps bytes that belong to this or the next request. */
+static int keep(connection *c, const char *from, size_t len) {
+  if (c->in.data && from >= c->in.data && from <= c->in.data + c->in.cap) {
+    memmove(c->in.data, from, len);
+    c->in.len = len;
+    return 0;
+  }
+  c->in.len = 0;
+  return len ? vn__buffer_add(&c->in, from, len) : 0;
+}
+
+static int send_continue(connection *c) {
+  static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+  c->continued = true;
+  return vn__stream_write(&c->stream, text, sizeof text - 1, NULL);
+}
+
+static int keep_partial(connection *c, const char *buf, size_t len) {
+  if (c->half) return VN_ERESET; /* the rest cannot come any more */
+  int rc = keep(c, buf, len);
+  bool asked = c->parser.expects_continue && vn__parser_in_body(&c->parser) && !c->continued;
+  return rc == 0 && asked ? send_continue(c) : rc;
+}
+
+static int error_status(const connection *c, int rc) {
+  if (rc != VN_ELIMIT) return 400;
+  return c->parser.body ? 413 : 431;
+}
+
+static void take_request(connection *c, char *buf, size_t len, double at_ns) {
+  int rc = vn__parser_feed(&c->parser, buf, &len);
+  if (rc == VN__PARSER_DONE) {
+    push_request(c, buf, at_ns);
+    rc = keep(c, buf + c->parser.pos, len - c->parser.pos);
+  } else if (rc == VN__PARSER_MORE) {
+    rc = keep_partial(c, buf, len);
+  }
+  if (rc == VN_EPROTOCOL || rc == VN_ELIMIT)
+    refuse(c, error_status(c, rc));
+  else if (rc < 0)
+    close_connection(c, false);
+}
+
+static void on_idle(uv_idle_t *idle) {
+  vn_server *s = idle->data;
+  connection *c;
+  uv_idle_stop(idle);
+  while ((c = s->ready)) {
+    s->ready = c->next_ready;
+    c->ready = false;
+    take_request(c, c->in.data, c->in.len, vn_clock_now());
+  }
+}
+
+/* After a reply. What is in the buffer already is looked at by the next poll, because events need its memory. */
+static void expect_next(connection *c) {
+  vn_server *s = c->server;
+  c->state = READING;
+  c->continued = false;
+  vn__parser_reset(&c->parser);
+  vn__stream_set_reading(&c->stream, true);
+  if (c->in.len == 0) {
+    vn__buffer_trim(&c->in, KEEP_BUFFER);
+  } else if (!c->ready) {
+    c->ready = true;
+    c->next_ready = s->ready;
+    s->ready = c;
+    uv_idle_start(&s->idle, on_idle);
+  }
+}
+
+/* ---- connections ---- */
+
+static void on_open(vn__stream *stream, int status) {
+  connection *c = (connection *)stream;
+  if (status < 0)
+    close_connection(c, false);
+  else
+    c->state = READING;
+}
+
+/* While a request is answered, a bounded rest of the read is kept and the client is held back. */
+static int hold_back(connection *c, const char *data, size_t len) {
+  vn__stream_set_reading(&c->stream, false);
+  return vn__buffer_add(&c->in, data, len);
+}
+
+static void on_data(vn__stream *stream, char *data, size_t len, double at_ns) {
+  connection *c = (connection *)stream;
+  if (c->state == LINGERING) return;
+  if (c->state == REQUESTED || c->ready) {
+    if (hold_back(c, data, len) < 0) close_connection(c, false);
+    return;
+  }
+  if (VN_LIKELY(c->in.len == 0)) {
+    take_request(c, data, len, at_ns);
+    return;
+  }
+  if (vn__buffer_add(&c->in, data, len) < 0)
+    close_connection(c, false);
+  else
+    take_request(c, c->in.data, c->in.len, at_ns);
+}
+
+/* A client that has ended its side while it waits still gets its answer. */
+static void on_end(vn__stream *stream, int status) {
+  connection *c = (connection *)stream;
+  c->half = true;
+  if (status < 0 || (c->state != REQUESTED && !c->ready)) close_connection(c, false);
+}
+
+static void on_closed(vn__stream *stream) {
+  connection *c = (connection *)stream;
+  vn_server *s = c->server;
+  c->state = FREE;
+  vn__buffer_trim(&c->in, KEEP_BUFFER);
+  c->next = s->free;
+  s->free = c;
+  release_handle(s);
+}
+
+static const vn__stream_events stream_events = {on_open, on_data, on_end, on_closed};
+
+static connection *new_connection(vn_server *s) {
+  connection **all = realloc(s->connections, ((size_t)s->n_connections + 1) * sizeof *all);
+  if (all) s->connections = all;
+  connection *c = all ? calloc(1, sizeof *c) : NULL;
+  if (!c) return NULL;
+  c->server = s;
+  c->index = (uint32_t)s->n_connections;
+  c->stream.on = &stream_events;
+  vn__parser_init(&c->parser, true, s->max_head, s->max_body);
+  s->connections[s->n_connections++] = c;
+  return c;
+}
+
+static connection *take_connection(vn_server *s) {
+  connection *c = s->free;
+  if (!c) return new_connection(s);
+  s->free = c->next;
+  vn__parser_reset(&c->parser);
+  return c;
+}
+
+static void on_connection(uv_stream_t *listener, int status) {
+  vn_server *s = listener->data;
+  connection *c = status < 0 ? NULL : take_connection(s);
+  if (!c) return;
+  s->handles++;
+  s->n_open++;
+  c->ready = c->continued = c->half = false;
+  c->state = s->tls ? OPENING : READING;
+  int rc = vn__stream_accept(&c->stream, s->loop, listener, s->tls ? vn__tls_new(s->tls, NULL) : NULL);
+  if (rc < 0 || s->n_open > s->max_connections) close_connection(c, true);
+}
+
+/* ---- what Lua calls ---- */
+
+static connection *find(vn_server *s, double handle) {
+  double generation = (double)(int64_t)(handle / HANDLE_SPAN);
+  int index = (int)(handle - generation * HANDLE_SPAN);
+  if (index < 0 || index >= s->n_connections) return NULL;
+  connection *c = s->connections[index];
+  return c->generation == generation && c->state == REQUESTED ? c : NULL;
+}
+
+int vn_server_reply(vn_server *s, double handle, const vn_server_response *r) {
+  connection *c = find(s, handle);
+  if (!c) return vn__fail(VN_ECLOSED, "the client has gone");
+  if (r->status < 200 || r->status > 999) return vn__fail(VN_EINVAL, "%d is not a final HTTP status", r->status);
+  return respond(c, r);
+}
+
+int vn_server_close_connection(vn_server *s, double handle, int reset) {
+  connection *c = find(s, handle);
+  if (!c) return vn__fail(VN_ECLOSED, "the client has gone");
+  close_connection(c, reset);
+  return 0;
+}
+
+int vn_server_port(const vn_server *s) { return s->port; }
+
+double vn_server_connections(const vn_server *s) { return s->n_open; }
+
+/* ---- life ---- */
+
+static void on_sweep(uv_timer_t *timer) {
+  vn_server *s = timer->data;
+  double now = vn_clock_now();
+  for (int i = 0; i < s->n_connections; i++) {
+    connection *c = s->connections[i];
+    if (c->state == LINGERING && c->linger_until_ns <= now) close_connection(c, true);
+  }
+  if (s->log_fd >= 0) vn_server_flush_log(s);
+}
+
+static int parse_address(const char *host, int port, struct sockaddr_storage *out) {
+  if (port < 0 || port > 65535) return vn__fail(VN_EINVAL, "port %d is not in 0-65535", port);
+  if (uv_ip4_addr(host, port, (struct sockaddr_in *)out) == 0) return 0;
+  if (uv_ip6_addr(host, port, (struct sockaddr_in6 *)out) == 0) return 0;
+  return vn__fail(VN_EINVAL, "\"%s\" is not an address to listen on", host);
+}
+
+static int listen_on(vn_server *s, const char *host, int port) {
+  struct sockaddr_storage address;
+  int rc = parse_address(host, port, &address);
+  if (rc < 0) return rc;
+  rc = uv_tcp_bind(&s->listener.tcp, (struct sockaddr *)&address, 0);
+  if (rc == 0) rc = uv_listen(&s->listener.stream, BACKLOG, on_connection);
+  if (rc < 0) return vn__fail(vn__errno_code(-rc), "cannot listen on %s:%d: %s", host, port, uv_strerror(rc));
+  int len = sizeof address;
+  uv_tcp_getsockname(&s->listener.tcp, (struct sockaddr *)&address, &len);
+  s->port = ntohs(((struct sockaddr_in *)&address)->sin_port); /* at the same place in sockaddr_in6 */
+  return 0;
+}
+
+static void on_handle_closed(uv_handle_t *handle) {
+  vn_server *s = handle->data;
+  vn__loop_ref(s->loop, -1);
+  release_handle(s);
+}
+
+static void open_handles(vn_server *s) {
+  uv_tcp_init(&s->loop->uv, &s->listener.tcp);
+  uv_timer_init(&s->loop->uv, &s->sweep);
+  uv_idle_init(&s->loop->uv, &s->idle);
+  s->listener.handle.data = s->sweep.data = s->idle.data = s;
+  s->handles = 3;
+  vn__loop_ref(s->loop, 3);
+}
+
+static int start(vn_server *s, const vn_server_options *o) {
+  if (o->cert && !(s->tls = vn__tls_server_context(o->cert, o->key ? o->key : o->cert))) return VN_ETLS;
+  if (o->arrival_log && open_log(s, o->arrival_log) < 0) return VN_EIO;
+  uv_timer_start(&s->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
+  return listen_on(s, o->host ? o->host : "127.0.0.1", o->port);
+}
+
+vn_server *vn_server_new(vn_loop *l, double tag, const vn_server_options *o) {
+  vn_server *s = calloc(1, sizeof *s);
+  if (!s) return NULL;
+  s->loop = l;
+  s->tag = tag;
+  s->log_fd = -1;
+  s->max_connections = o->max_connections ? o->max_connections : DEFAULT_MAX_CONNECTIONS;
+  s->max_head = o->max_head ? o->max_head : DEFAULT_MAX_HEAD;
+  s->max_body = o->max_body ? o->max_body : DEFAULT_MAX_BODY;
+  open_handles(s);
+  if (start(s, o) == 0) return s;
+  vn_server_free(s);
+  return NULL;
+}
+
+void vn_server_free(vn_server *s) {
+  if (!s || s->closed) return;
+  s->closed = true;
+  if (s->log_fd >= 0) {
+    vn_server_flush_log(s);
+    close(s->log_fd);
+    s->log_fd = -1;
+  }
+  for (int i = 0; i < s->n_connections; i++) close_connection(s->connections[i], false);
+  uv_close(&s->listener.handle, on_handle_closed);
+  uv_close((uv_handle_t *)&s->sweep, on_handle_closed);
+  uv_close((uv_handle_t *)&s->idle, on_handle_closed);
+}
