@@ -3,7 +3,7 @@ local M = {
   schedule = "worker",
   options = {
     transactionLoad = { type = "integer", default = 10, min = 1, unit = "runs", doc = "runs in flight over all workers" },
-    startTps = { type = "number", min = 0.001, unit = "tx/s",
+    startTps = { type = "number", min = 0.001, unit = "tx/s", aliases = { "startingTps" },
       doc = "accepted for compatibility: the window fills at once, because refilling needs no first estimate" },
   },
   model = "closed",

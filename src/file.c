@@ -172,6 +172,7 @@ int vn_file_write(const char *path, const char *data, size_t len, int mode) {
   int kind = vn_file_kind(path);
   if (kind == 'd') return vn__fail(VN_EEXIST, "%s: is a folder", path);
   if (kind == 'o') return write_in_place(path, data, len);
-  if (kind == 'f') return vn_file_realpath(path, real, sizeof real) < 0 ? VN_EIO : write_by_rename(real, data, len, mode);
+  if (kind == 'f')
+    return vn_file_realpath(path, real, sizeof real) < 0 ? VN_EIO : write_by_rename(real, data, len, mode);
   return write_by_rename(path, data, len, mode);
 }

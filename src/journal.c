@@ -21,9 +21,9 @@ enum { FILE_VERSION = 1, FILE_HEADER = 8, RECORD_HEADER = 8, RECORD_MAX = VN_LIN
 
 struct vn_journal {
   char *path;
-  int fd;       /* of a writer; -1 */
-  FILE *file;   /* of a reader; NULL */
-  off_t end;    /* offset behind the last whole record */
+  int fd;     /* of a writer; -1 */
+  FILE *file; /* of a reader; NULL */
+  off_t end;  /* offset behind the last whole record */
   double records;
   char *record; /* the reader's, of capacity bytes */
   size_t capacity;

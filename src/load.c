@@ -118,7 +118,7 @@ static void drop_due(vn_load *d, double before_ns) {
 
 void vn_load_stop(vn_load *d) {
   if (d->stopped) return;
-  drop_due(d, fmin(vn_clock_now(), d->end_ns));
+  if (!d->o.feedback) drop_due(d, fmin(vn_clock_now(), d->end_ns));
   d->head = d->tail;
   d->stopped = true;
 }

@@ -269,7 +269,9 @@ typedef struct vn_load_options {
   double budget_ns;     /* take() gives AGAIN when this long has passed since the last poll */
   const char *live_path; /* file of the live interval; NULL: memory only */
   int32_t catch_up;
-  int32_t digits; /* of the histograms */
+  int32_t digits;   /* of the histograms */
+  int32_t feedback; /* permits answer to what has finished: those left at the end were no promise and are not dropped */
+  int32_t pad;
 } vn_load_options;
 
 typedef struct vn_load vn_load;

@@ -38,7 +38,7 @@ local function sorted_names(t)
 end
 
 local function value_of(spec, text)
-  if spec.type == "number" or spec.type == "integer" then
+  if spec.type ~= "string" and spec.type ~= "boolean" and spec.type ~= "enum" then
     return tonumber(text) or text
   elseif spec.type == "boolean" then
     if text == "true" then

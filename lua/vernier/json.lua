@@ -25,16 +25,26 @@ local function escape_control(c)
   return SHORT[c] or ("\\u%04x"):format(c:byte())
 end
 
--- By lead byte: length, and bounds of the second byte (RFC 3629: no overlong forms, no surrogates).
-local function lead_rule(a)
-  if a < 0x80 then
-    return 1
-  elseif a >= 0xc2 and a < 0xe0 then
-    return 2, 0x80, 0xbf
-  elseif a >= 0xe0 and a < 0xf0 then
-    return 3, a == 0xe0 and 0xa0 or 0x80, a == 0xed and 0x9f or 0xbf
-  elseif a >= 0xf0 and a < 0xf5 then
-    return 4, a == 0xf0 and 0x90 or 0x80, a == 0xf4 and 0x8f or 0xbf
+-- Lead bytes up to a limit: length, and bounds of the second byte (RFC 3629: no overlong forms, no surrogates).
+local LEADS = {
+  { 0x7f, 1 },
+  { 0xc1 },
+  { 0xdf, 2, 0x80, 0xbf },
+  { 0xe0, 3, 0xa0, 0xbf },
+  { 0xec, 3, 0x80, 0xbf },
+  { 0xed, 3, 0x80, 0x9f },
+  { 0xef, 3, 0x80, 0xbf },
+  { 0xf0, 4, 0x90, 0xbf },
+  { 0xf3, 4, 0x80, 0xbf },
+  { 0xf4, 4, 0x80, 0x8f },
+  { 0xff },
+}
+
+local function lead_rule(byte)
+  for _, rule in ipairs(LEADS) do
+    if byte <= rule[1] then
+      return rule[2], rule[3], rule[4]
+    end
   end
 end
 

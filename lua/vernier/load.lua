@@ -434,6 +434,7 @@ local function new_handle(spec)
     live_path = spec.live_path,
     catch_up = spec.catch_up,
     digits = spec.digits,
+    feedback = spec.controller.schedule == "worker",
   })
 end
 

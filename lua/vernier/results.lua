@@ -226,9 +226,12 @@ end
 -- Of a clock (response, service, lateness, blocked) of a test, or of one of its operations: {count, points =
 -- {{percentile, ns}…}}.
 function REPRESENTATIONS.distribution(_, t, clock, operation)
-  local of = operation and t:operation(operation) or not operation and t
+  local of = t
+  if operation then
+    of = t:operation(operation)
+  end
   local sum = of and of[clock or "response"]
-  return sum and sum:with(percentile_points)
+  return sum and sum:with(percentile_points) or nil
 end
 
 function Results:representation(name, ...)

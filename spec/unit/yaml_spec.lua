@@ -267,3 +267,44 @@ describe("limits", function()
     assert.are.same({ 100000, 4 }, { yaml.position(t[100000], "a") })
   end)
 end)
+
+describe("any text", function()
+  local SEEDS = {
+    "test:\n  name: a\n  rounds:\n  - {label: x, txNumber: 1}\n  - label: 'y'\n    n: &n [1, 2]\n    m: *n\n",
+    "a: &a {b: 1}\nc:\n  <<: *a\n  d: >-\n    x\n    y\n? e\n: !!str 5\n",
+    '{"a": [1, -2.5e3, null, "\\u00e9"], "b": {"c": true}}',
+  }
+  local PIECES = { "", ":", "- ", "\n", "\t", "'", '"', "*n", "&n ", "<<: ", "{", "}", "[", "]", "---\n",
+    "!!int ", "? ", "~", "\0", "#" }
+
+  local function mutate(text, random)
+    for _ = 1, random(4) do
+      local at = random(#text + 1)
+      text = text:sub(1, at - 1) .. PIECES[random(#PIECES)] .. text:sub(at + random(3) - 1)
+    end
+    return text
+  end
+
+  it("is a value whose keys have places, or has errors with places", function()
+    local state = 42
+    local function random(n)
+      state = (state * 1103515245 + 12345) % 2 ^ 31
+      return math.floor(state / 65536) % n + 1
+    end
+    local values = 0
+    for i = 1, 3000 do
+      local doc, errors = yaml.parse(mutate(SEEDS[i % #SEEDS + 1], random), "x")
+      if doc and type(doc.value) == "table" then
+        values = values + 1
+        for _, key in ipairs(yaml.keys(doc.value)) do
+          assert.is_truthy(yaml.position(doc.value, key) and yaml.value_position(doc.value, key))
+        end
+      end
+      for _, e in ipairs(errors or {}) do
+        assert.is_true(e.line >= 1 and e.column >= 1 and #e.message > 0)
+      end
+      assert.is_true((doc ~= nil) ~= (errors ~= nil))
+    end
+    assert.is_true(values > 300)
+  end)
+end)

@@ -1,7 +1,7 @@
 -- vernier check: says what is wrong with benchmark, network and settings files, all of it, without running anything.
 local benchmark = require("vernier.config.benchmark")
 local document = require("vernier.config.document")
-local expand = require("vernier.config.expand")
+local expand = require("vernier.cli.expand")
 local findings = require("vernier.config.findings")
 local network = require("vernier.config.network")
 local section = require("vernier.config.section")

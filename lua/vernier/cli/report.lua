@@ -5,7 +5,7 @@ local results = require("vernier.results")
 
 local M = {
   usage = "report DIR",
-  summary = "make summary.json, report.html and the summary table again from a run's folder",
+  summary = "Makes summary.json, report.html and the summary table again from a run's folder",
   options = {
     ["report-path"] = { type = "string", doc = "also write the HTML report to this file" },
   },
@@ -22,7 +22,7 @@ function M.run(args)
   if #args ~= 1 then
     return fail("needs the folder of one run", 2)
   end
-  local dir = args[1]
+  local dir = args[1]:gsub("(.)/+$", "%1")
   local read, files = report.make(dir, {
     report_path = args.options and args.options["report-path"],
     terminal = process.is_terminal(1),

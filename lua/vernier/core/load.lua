@@ -12,7 +12,7 @@ local M = {
 
 local CATCH_UP = { all = C.VN_CATCH_UP_ALL, drop = C.VN_CATCH_UP_DROP }
 
--- options: number, duration_ns, trim_runs, trim_ns, late_after_ns, max_in_flight, budget_ns, live_path, catch_up, digits.
+-- options: number, duration_ns, trim_runs, trim_ns, late_after_ns, max_in_flight, budget_ns, live_path, catch_up, digits, feedback.
 -- Returns the handle, or nil, message, code. Free it with M.free.
 function M.new(options)
   local o = ffi.new("vn_load_options", {
@@ -26,6 +26,7 @@ function M.new(options)
     live_path = options.live_path,
     catch_up = CATCH_UP[options.catch_up or "all"],
     digits = options.digits or 3,
+    feedback = options.feedback and 1 or 0,
   })
   local handle = C.vn_load_new(loop.handle, o)
   if handle == nil then

@@ -87,7 +87,7 @@ local function ask(t)
   return template.facts({
     { "Rate", rate.type and rate.type .. options_text(rate.opts) },
     { "Length", by_number and runs_text(tonumber(spec.number)) or seconds_text(tonumber(spec.duration)) },
-    { "Took", format.span(t.seconds) },
+    { "Took", t.seconds > 0 and format.span(t.seconds) or nil },
     { "Workers", spec.workers and tostring(spec.workers) },
     { "Model", spec.model },
     { "Workload", workload.module },

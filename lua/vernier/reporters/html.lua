@@ -43,14 +43,26 @@ local function failed_count(results)
   return n
 end
 
-local STATUS_TEXT = { ok = "all rounds ran", failed = "failed", interrupted = "interrupted" }
+local function status_badges(results)
+  local failed, n = failed_count(results), #results.tests
+  local badges = {}
+  if failed > 0 then
+    badges[1] = badge("bad", ("%d of %d rounds failed"):format(failed, n))
+  elseif results.status == "failed" then
+    badges[1] = badge("bad", "failed")
+  end
+  if results.status == "interrupted" then
+    badges[#badges + 1] = badge("warn", "interrupted")
+  elseif #badges == 0 then
+    badges[1] = badge("ok", "all rounds ran")
+  end
+  return table.concat(badges)
+end
 
 local function head(results)
   local run = results.run
-  local failed = failed_count(results)
-  local text = failed > 0 and ("%d of %d rounds failed"):format(failed, #results.tests) or STATUS_TEXT[results.status]
   local badges = {
-    badge(round.BADGES[results.status] or "warn", text or results.status),
+    status_badges(results),
     badge(VERDICTS[results.certificate.verdict], "certificate " .. results.certificate.verdict),
     badge("plain", ("%d round%s"):format(#results.tests, #results.tests == 1 and "" or "s")),
     run.workers and badge("plain", ("%s worker%s"):format(run.workers, run.workers == 1 and "" or "s")) or "",

@@ -82,7 +82,8 @@ text("caliper-logging-template", "%timestamp%%level%%label%%module%%message%%met
   planned())
 text("caliper-logging-formats-timestamp", "YYYY.MM.DD-HH:mm:ss.SSS", "form of time stamps", planned())
 text("caliper-logging-formats-label", "caliper", "label of log lines", planned())
-add("caliper-logging-formats-json", { type = "any", default = false, built = false, doc = "log lines as JSON: true, or {space = n}" })
+add("caliper-logging-formats-json", { type = "any", default = false, built = false,
+  doc = "log lines as JSON: true, or {space = n}" })
 add("caliper-logging-formats-json-space", { type = "integer", built = false, doc = "indentation of JSON log lines" })
 flag("caliper-logging-formats-pad", true, "level names of equal width", planned())
 flag("caliper-logging-formats-align", true, "a tab before the message", planned())

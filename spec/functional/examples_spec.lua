@@ -1,0 +1,134 @@
+-- Every example runs as its README says, from a folder that holds nothing else.
+local support = require("spec.support")
+
+local function workspace()
+  local dir = support.tmpdir()
+  support.copy("examples", dir .. "/examples")
+  return dir
+end
+
+local function run_example(name, benchmark)
+  local dir = workspace()
+  local folder = "examples/" .. name .. "/"
+  local r = support.vernier({ "run", folder .. (benchmark or "benchmark.yaml"), folder .. "network.yaml", cwd = dir, timeout = 60 })
+  assert.are.equal(0, r.status, r.stdout .. r.stderr)
+  assert.are.same({}, support.left_over(r.mark))
+  local summary = support.summary(dir)
+  return summary.tests, r, dir
+end
+
+local function operation(test, name)
+  for _, op in ipairs(test.operations) do
+    if op.name == name then
+      return op
+    end
+  end
+end
+
+describe("examples", function()
+  it("noop: a number of runs exactly, and a closed model", function()
+    local tests = run_example("noop")
+    assert.are.equal(2, #tests)
+    assert.are.same({ "rate", 1000, 1000, 0 }, { tests[1].label, tests[1].runs, tests[1].ok, tests[1].failed })
+    assert.are.equal("closed", tests[2].model)
+    assert.is_true(tests[2].ok > 1000)
+  end)
+
+  it("suite: the rounds that the loop has built", function()
+    local tests = run_example("suite", "suite.lua")
+    local seen = {}
+    for i, test in ipairs(tests) do
+      seen[i] = ("%s %d"):format(test.label, test.runs)
+    end
+    assert.are.same({ "rate-100 100", "rate-200 200", "rate-400 400" }, seen)
+  end)
+
+  it("suite: starts by its first line", function()
+    local dir = workspace()
+    support.run({ "ln", "-s", support.binary, dir .. "/vernier" })
+    local path = dir .. ":" .. os.getenv("PATH")
+    local r = support.run({ "sh", "-c", "chmod +x examples/suite/suite.lua; examples/suite/suite.lua examples/suite/network.yaml",
+      cwd = dir, env = { PATH = path }, timeout = 60 })
+    assert.are.equal(0, r.status, r.stdout .. r.stderr)
+    assert.are.equal(3, #support.summary(dir).tests)
+  end)
+
+  it("stage: the user's stage comes before the round and is not counted in it", function()
+    local tests = run_example("stage")
+    assert.are.equal(1, #tests)
+    assert.are.same({ 1000, 1000 }, { tests[1].runs, tests[1].submitted })
+    assert.are.equal(2, #tests[1].workers)
+  end)
+
+  it("stage: the manager's verdict on the payloads fails the run", function()
+    local dir = workspace()
+    support.write_file(dir .. "/bad.yaml", "caliper: { blockchain: noop }\nnoop: { failureRate: 1 }\n")
+    local r = support.vernier({ "run", "examples/stage/benchmark.yaml", "bad.yaml", cwd = dir, timeout = 60 })
+    assert.are.equal(3, r.status)
+    assert.is_truthy((r.stdout .. r.stderr):find("worker 0: 50 of 50 requests failed", 1, true), r.stdout .. r.stderr)
+  end)
+
+  it("connector: results, operations and classed failures of a connector in Lua", function()
+    local test = run_example("connector")[1]
+    assert.are.equal(1000, test.runs)
+    assert.are.equal(1000, operation(test, "up").submitted + operation(test, "down").submitted)
+    assert.are.equal(0, operation(test, "up").failed)
+    assert.is_true(operation(test, "up").service_time_ns.min >= 2e6)
+    for _, err in ipairs(test.errors) do
+      assert.are.same({ "status", "the counter would be negative" }, { err.class, err.message })
+    end
+  end)
+
+  it("http: `make demo` opens every account once and finds every one of them", function()
+    local dir = workspace()
+    local r = support.run({ dir .. "/examples/demo.sh", support.binary, timeout = 60 })
+    assert.are.equal(0, r.status, r.stdout .. r.stderr)
+    local report = dir .. "/report.html"
+    assert.is_truthy(r.stdout:find(report, 1, true))
+    assert.is_truthy(support.read_file(report):find("<html", 1, true))
+    local tests = support.summary(dir).tests
+    assert.are.same({ 2000, 2000, 0 }, { tests[1].runs, tests[1].ok, tests[1].failed })
+    assert.are.equal(0, tests[2].failed)
+    assert.is_true(tests[2].ok > 1000)
+    assert.are.same({}, support.left_over(r.mark))
+  end)
+
+  it("http: the demo takes another port where 8080 is taken", function()
+    local blocker = support.start_vernier({ "demo-server", "--port", "8080" })
+    support.wait_for(function()
+      return support.accepts(8080)
+    end, 10, "port 8080 to be taken")
+    local dir = workspace()
+    local r = support.run({ dir .. "/examples/demo.sh", support.binary, timeout = 60 })
+    blocker:stop()
+    assert.are.equal(0, r.status, r.stdout .. r.stderr)
+    assert.is_truthy(r.stdout:find("demo: port 8080 is taken", 1, true))
+  end)
+end)
+
+describe("every example", function()
+  it("passes `vernier check`, its benchmark with its network file", function()
+    local list = io.popen("ls -d examples/*/")
+    local n = 0
+    for folder in list:lines() do
+      local benchmark = folder .. "benchmark.yaml"
+      if support.read_file(benchmark) == "" then
+        benchmark = folder .. "suite.lua"
+      end
+      local r = support.vernier({ "check", benchmark, folder .. "network.yaml" })
+      assert.are.same({ 0, "" }, { r.status, r.stderr }, folder)
+      n = n + 1
+    end
+    list:close()
+    assert.is_true(n >= 5)
+  end)
+
+  it("has a README of about ten lines", function()
+    local list = io.popen("ls -d examples/*/")
+    for folder in list:lines() do
+      local _, lines = support.read_file(folder .. "README.md"):gsub("\n", "")
+      assert.is_true(lines >= 5 and lines <= 20, folder .. " has " .. lines)
+    end
+    list:close()
+  end)
+end)
