@@ -115,9 +115,10 @@ lint:
 lint-format:
 	clang-format --dry-run -Werror $(C_FILES)
 
+# negativeIndex takes a test for an error code as a sign that the index behind it may be one.
 lint-cppcheck:
 	cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability --inline-suppr \
-	  --suppress=missingIncludeSystem --error-exitcode=1 -DVN_VERSION='""' -Isrc -Ispec/fuzz $(filter %.c,$(C_FILES))
+	  --suppress=missingIncludeSystem --suppress=negativeIndex --error-exitcode=1 -DVN_VERSION='""' -Isrc -Ispec/fuzz $(filter %.c,$(C_FILES))
 
 lint-tidy:
 	clang-tidy --version >/dev/null

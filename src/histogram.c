@@ -308,10 +308,14 @@ typedef struct text_reader {
 } text_reader;
 
 static int sextet(unsigned char c) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  return c == '+' ? 62 : c == '/' ? 63 : -1;
+  static const signed char values[128] = {
+      -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+      -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 62, -1, -1, -1, 63, 52, 53, 54, 55,
+      56, 57, 58, 59, 60, 61, -1, -1, -1, -1, -1, -1, -1, 0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12,
+      13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, -1, -1, -1, -1, -1, -1, 26, 27, 28, 29, 30, 31, 32,
+      33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, -1, -1, -1, -1, -1,
+  };
+  return c < 128 ? values[c] : -1;
 }
 
 /* The canonical form only: groups of four, padding at the end, no stray bits under it. */
@@ -339,9 +343,8 @@ static unsigned get_byte(text_reader *r) {
   return r->bits >> (8 * --r->pending) & 255;
 }
 
-static wide get_number(text_reader *r, int bits) {
-  wide n = 0;
-  for (int shift = 0; shift < bits; shift += 7) {
+static wide get_long_number(text_reader *r, int bits, wide n) {
+  for (int shift = 7; shift < bits; shift += 7) {
     unsigned byte = get_byte(r), low = byte & 127;
     if (bits - shift < 7 && low >> (bits - shift)) break;
     n |= (wide)low << shift;
@@ -349,6 +352,12 @@ static wide get_number(text_reader *r, int bits) {
   }
   r->bad = true;
   return 0;
+}
+
+/* Most numbers are counts of one byte. */
+static inline wide get_number(text_reader *r, int bits) {
+  unsigned byte = get_byte(r);
+  return VN_LIKELY(byte < 128) ? byte : get_long_number(r, bits, byte & 127);
 }
 
 static bool at_end(const text_reader *r) { return !r->bad && !r->pending && r->at == r->end; }

@@ -171,30 +171,6 @@ function M.spawn(fn, a, b, c)
   return co
 end
 
--- Forgets whatever the coroutine waits for: it is never resumed.
-function M.abandon(co)
-  for index, who in pairs(waiter) do
-    if who == co then
-      M.forget(generation[index] * SPAN + index)
-    end
-  end
-  for key, list in pairs(keyed) do
-    for i = #list, 1, -1 do
-      if list[i].co == co then
-        table.remove(list, i)
-      end
-    end
-    if #list == 0 then
-      keyed[key] = nil
-    end
-  end
-  for i = 1, n_ready, 4 do
-    if ready[i] == co then
-      ready[i] = create(function() end)
-    end
-  end
-end
-
 -- ---- one event for many: wait for a key, wake a key ----
 
 local function expire(entry, key)

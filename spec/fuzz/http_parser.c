@@ -10,8 +10,8 @@ enum { HEAD_MAX = 4096, BODY_MAX = 16384 };
 
 static const char *const seeds[] = {
     "\x01HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
-    "\x03HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n10\r\n0123456789abcdef\r\n0\r\nX: "
-    "y\r\n\r\n",
+    ("\x03HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n10\r\n0123456789abcdef\r\n0\r\nX: "
+     "y\r\n\r\n"),
     "\x05HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
     "\x07HTTP/1.0 200 OK\r\nServer: x\r\n\r\nuntil the end",
     "\x09HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 304 Not Modified\r\n\r\n",

@@ -86,7 +86,7 @@ begins_with() {
 # shellcheck disable=SC2046,SC2086
 shape_rules() {
   begins_with '^/\*' $(files '\.[ch]$' "$none" src spec/fuzz)
-  begins_with '^--' $(files '\.lua$' "$none" lua $plugins spec bench examples src)
+  begins_with '^--' $(files '\.lua$' '_spec\.lua$' lua $plugins spec bench examples src)
   begins_with '^# ' $(files '\.sh$|^\.ci/' "$none" .ci spec bench examples)
   for f in $(files '\.(c|lua)$' "$none" src lua $plugins); do
     lines=$(wc -l <"$f")

@@ -1,0 +1,315 @@
+-- The C half of a load, driven without runners: queue, slots, stamps, counters, live interval.
+local clock = require("vernier.core.clock")
+local core = require("vernier.core.load")
+local live = require("vernier.core.live")
+local histogram = require("vernier.core.histogram")
+local loop = require("vernier.core.loop")
+
+local MS = 1e6
+
+local function new(more)
+  local options = { late_after_ns = 1e12, max_in_flight = 8, budget_ns = 1e12 }
+  for key, value in pairs(more or {}) do
+    options[key] = value
+  end
+  local handle = assert(core.new(options))
+  loop.poll(0)
+  core.start(handle, options.start_ns or clock.now())
+  return handle
+end
+
+local function times(encoded)
+  local h = histogram.new(3)
+  assert(h:decode_add(encoded))
+  return h
+end
+
+describe("the queue", function()
+  it("gives runs at their due times and not before", function()
+    local h = new()
+    assert.are.equal(0, core.permit(h, 7, 0))
+    assert.are.equal(0, core.permit(h, 8, 5 * MS))
+    local run = core.take(h)
+    assert.are.equal(7, core.run(h, run).index)
+    assert.are.equal(core.AGAIN, core.take(h))
+    while core.take(h) == core.AGAIN do -- luacheck: ignore
+    end
+    assert.are.equal(2, core.stats(h).runs)
+    core.free(h)
+  end)
+
+  it("is bounded", function()
+    local h = new()
+    local n = 0
+    while core.permit(h, n, n) == 0 do
+      n = n + 1
+    end
+    assert.are.equal(4096, n)
+    assert.are.equal(4096, core.queued(h))
+    core.free(h)
+  end)
+
+  it("takes no more than the worker's number of runs", function()
+    local h = new({ number = 3 })
+    for i = 0, 2 do
+      assert.are.equal(0, core.permit(h, i, 0))
+    end
+    assert.are.equal(core.DONE, core.permit(h, 3, 0))
+    core.free(h)
+  end)
+
+  it("permits nothing at or after the duration", function()
+    local h = new({ duration_ns = 10 * MS })
+    assert.are.equal(0, core.permit(h, 0, 10 * MS - 1))
+    assert.are.equal(core.DONE, core.permit(h, 1, 10 * MS))
+    core.free(h)
+  end)
+end)
+
+describe("run slots", function()
+  it("are limited; what waits for one is due at infinity", function()
+    local h = new({ max_in_flight = 2 })
+    for i = 0, 2 do
+      core.permit(h, i, 0)
+    end
+    local a = core.take(h)
+    assert.is_true(a >= 0 and core.take(h) >= 0)
+    assert.are.equal(core.LIMIT, core.take(h))
+    assert.are.equal(math.huge, core.next_due(h))
+    core.release(h, a)
+    assert.is_true(core.take(h) >= 0)
+    core.free(h)
+  end)
+
+  it("are given up to the network when the budget is used", function()
+    local h = new({ budget_ns = 0 })
+    core.permit(h, 0, 0)
+    assert.are.equal(core.AGAIN, core.take(h))
+    core.free(h)
+  end)
+end)
+
+describe("the time that the in-flight limit takes", function()
+  it("is blocked, not late", function()
+    local h = new({ max_in_flight = 1, late_after_ns = 2 * MS })
+    core.permit(h, 0, 0)
+    core.permit(h, 1, 0)
+    local op = core.operation(h, "x")
+    local first = core.take(h)
+    assert.are.equal(core.LIMIT, core.take(h))
+    local until_ns = clock.now() + 20 * MS
+    while clock.now() < until_ns do
+      core.take(h)
+    end
+    core.release(h, first)
+    local second = core.take(h)
+    local tx = core.open_tx(h, second, op)
+    core.close_tx(h, tx, -1)
+    local interval = live.interval(core.live(h))
+    assert.are.equal(0, interval.late)
+    assert.is_true(times(interval.ops[1].h.blocked):max() >= 19 * MS)
+    assert.is_true(times(interval.ops[1].h.lateness):max() < 5 * MS)
+    assert.is_true(times(interval.ops[1].h.response):max() >= 20 * MS)
+    core.free(h)
+  end)
+end)
+
+describe("overload", function()
+  it("catchUp all: everything is executed, counted late", function()
+    local h = new({ late_after_ns = MS, start_ns = clock.now() - 50 * MS })
+    for i = 0, 4 do
+      core.permit(h, i, i * MS)
+    end
+    for _ = 0, 4 do
+      assert.is_true(core.take(h) >= 0)
+    end
+    local interval = live.interval(core.live(h))
+    assert.are.same({ 5, 5, 0 }, { interval.runs, interval.late, interval.dropped })
+    core.free(h)
+  end)
+
+  it("catchUp drop: what is late is dropped and counted", function()
+    local h = new({ late_after_ns = 10 * MS, start_ns = clock.now() - 50 * MS, catch_up = "drop" })
+    for i = 0, 4 do
+      core.permit(h, i, i * MS)
+    end
+    core.permit(h, 5, 10000 * MS)
+    assert.are.equal(core.AGAIN, core.take(h))
+    local interval = live.interval(core.live(h))
+    assert.are.same({ 0, 5 }, { interval.runs, interval.dropped })
+    core.free(h)
+  end)
+
+  it("at the end of the duration: sending stops, overdue runs are dropped", function()
+    local h = new({ duration_ns = 10 * MS, start_ns = clock.now() - 20 * MS })
+    for i = 0, 3 do
+      core.permit(h, i, i * MS)
+    end
+    assert.are.equal(core.DONE, core.take(h))
+    assert.are.equal(4, live.interval(core.live(h)).dropped)
+    core.free(h)
+  end)
+
+  it("what feedback permitted and nobody took was no promise", function()
+    local h = new({ duration_ns = 10 * MS, start_ns = clock.now() - 20 * MS, feedback = true })
+    core.permit(h, 0, 0)
+    assert.are.equal(core.DONE, core.take(h))
+    assert.are.equal(0, live.interval(core.live(h)).dropped)
+    core.free(h)
+  end)
+end)
+
+describe("transactions", function()
+  it("carry four stamps: response counts from intended, service from sent", function()
+    local start = clock.now() - 30 * MS
+    local h = new({ start_ns = start })
+    core.permit(h, 0, 5 * MS)
+    local op, run = core.operation(h, "x"), core.take(h)
+    local tx = core.open_tx(h, run, op)
+    local record = core.tx(h, tx)
+    assert.are.equal(start + 5 * MS, record.intended_ns)
+    record.sent_ns = record.started_ns + 2 * MS
+    record.finished_ns = record.sent_ns + 10 * MS
+    core.close_tx(h, tx, -1)
+    local op_record = live.interval(core.live(h)).ops[1]
+    local service, response = times(op_record.h.service), times(op_record.h.response)
+    assert.are.equal(10 * MS, service:max())
+    assert.are.equal(2 * MS, times(op_record.h.blocked):max())
+    assert.is_true(response:max() >= 37 * MS, response:max())
+    assert.are.equal(1, op_record.ok)
+    core.free(h)
+  end)
+
+  it("after the first of a run intend the moment of their call", function()
+    local h = new({ start_ns = clock.now() - 1000 * MS })
+    core.permit(h, 0, 0)
+    local op, run = core.operation(h, "x"), core.take(h)
+    core.close_tx(h, core.open_tx(h, run, op), -1)
+    core.close_tx(h, core.open_tx(h, run, op), -1)
+    local record = live.interval(core.live(h)).ops[1]
+    assert.are.equal(2, times(record.h.response):count())
+    assert.is_true(times(record.h.response):min() < 100 * MS)
+    assert.are.equal(1, times(record.h.lateness):count())
+    core.free(h)
+  end)
+
+  it("that fail are counted by class, without response and service time", function()
+    local h = new()
+    core.permit(h, 0, 0)
+    local op, run = core.operation(h, "x"), core.take(h)
+    core.close_tx(h, core.open_tx(h, run, op), core.class(h, "timeout"))
+    local record = live.interval(core.live(h)).ops[1]
+    assert.are.same({ timeout = 1 }, record.classes)
+    assert.is_nil(record.h.response)
+    assert.are.equal(1, times(record.h.blocked):count())
+    core.free(h)
+  end)
+
+  it("left open are unfinished, and closing them later does nothing", function()
+    local h = new()
+    core.permit(h, 0, 0)
+    local op, run = core.operation(h, "x"), core.take(h)
+    local tx = core.open_tx(h, run, op)
+    core.finish(h)
+    core.close_tx(h, tx, -1)
+    local record = live.interval(core.live(h)).ops[1]
+    assert.are.same({ 1, 0, 0, 1 }, { record.submitted, record.ok, record.failed, record.unfinished })
+    core.free(h)
+  end)
+
+  it("none in a run makes it empty", function()
+    local h = new()
+    core.permit(h, 0, 0)
+    core.release(h, core.take(h))
+    assert.are.equal(1, live.interval(core.live(h)).empty)
+    core.free(h)
+  end)
+end)
+
+describe("trim", function()
+  local function trimmed(options, dues)
+    options.max_in_flight = 100
+    options.start_ns = clock.now() - 1e9
+    local h = new(options)
+    local op = core.operation(h, "x")
+    for i, due in ipairs(dues) do
+      core.permit(h, i - 1, due)
+    end
+    for _ = 1, #dues do
+      local run = core.take(h)
+      core.close_tx(h, core.open_tx(h, run, op), -1)
+      core.release(h, run)
+    end
+    local record = live.interval(core.live(h)).ops[1]
+    core.free(h)
+    return record.trimmed, record.h.response and times(record.h.response):count() or 0
+  end
+
+  it("leaves out the first and last runs", function()
+    local dues = {}
+    for i = 1, 10 do
+      dues[i] = i
+    end
+    assert.are.same({ 4, 6 }, { trimmed({ number = 10, trim_runs = 2 }, dues) })
+    assert.are.same({ 10, 0 }, { trimmed({ number = 10, trim_runs = 5 }, dues) })
+  end)
+
+  it("leaves out the first and last seconds of intended time", function()
+    local dues = { 0, 0.19e9, 0.2e9, 0.5e9, 0.79e9, 0.8e9, 0.9e9 }
+    assert.are.same({ 2, 5 }, { trimmed({ duration_ns = 60e9, trim_ns = 0.2e9 }, dues) })
+    assert.are.same({ 4, 3 }, { trimmed({ duration_ns = 1.1e9, trim_ns = 0.35e9 }, { 0, 0.34e9, 0.35e9, 0.5e9, 0.74e9, 0.75e9, 0.9e9 }) })
+  end)
+end)
+
+describe("the live interval", function()
+  local path = os.tmpname()
+
+  before_each(function()
+    os.remove(path)
+  end)
+
+  it("lies in a file that another process can read at any time, and goes with the load", function()
+    local h = new({ live_path = path })
+    core.permit(h, 0, 0)
+    local op, run = core.operation(h, "x"), core.take(h)
+    core.close_tx(h, core.open_tx(h, run, op), -1)
+    local seen = assert(live.read(path))
+    assert.are.same({ 1, 1, "x", 1 }, { seen.seq, seen.runs, seen.ops[1].name, seen.ops[1].ok })
+    core.live(h)
+    core.next_interval(h)
+    seen = assert(live.read(path))
+    assert.are.same({ 2, 0, 0 }, { seen.seq, seen.runs, #seen.ops })
+    core.free(h)
+    assert.is_nil(io.open(path))
+  end)
+
+  it("is kept when told", function()
+    local h = new({ live_path = path })
+    core.keep(h)
+    core.free(h)
+    assert.is_table(live.read(path))
+    os.remove(path)
+  end)
+
+  it("is refused where the file exists or the folder does not", function()
+    local ok, message = core.new({ late_after_ns = 1, max_in_flight = 1, budget_ns = 1, live_path = "/nowhere/x" })
+    assert.is_nil(ok)
+    assert.matches("/nowhere/x", message)
+  end)
+
+  it("bounds operations and classes", function()
+    local h = new()
+    for i = 1, 64 do
+      assert.are.equal(i - 1, core.operation(h, "op" .. i))
+    end
+    assert.are.equal(3, core.operation(h, "op4"))
+    local n, message = core.operation(h, "one more")
+    assert.is_nil(n)
+    assert.matches("more than 64 operations", message)
+    for i = 1, 32 do
+      assert.is_truthy(core.class(h, "c" .. i))
+    end
+    assert.is_nil(core.class(h, "one more"))
+    core.free(h)
+  end)
+end)
