@@ -44,7 +44,7 @@ $(O)/%.o: src/%.c $(O)/flags
 
 $(O)/embed.o: $(O)/embed.c
 	@echo "  CC  $<"
-	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # The header is the cdef: one file, two readers.
 $(O)/cdef.lua: src/vernier.h | $(O)
@@ -58,6 +58,7 @@ $(O)/embed.c: src/embed.lua $(O)/cdef.lua $(O)/modules $(LUA)
 # Two notes that change only when what they hold changes, so that other flags or a removed module rebuild.
 note = printf '%s\n' $(1) | cmp -s - $@ || printf '%s\n' $(1) > $@
 $(O)/flags: FORCE | $(O)
+	@pkg-config --print-errors --exists $(PKGS) || { echo "make: libraries are missing: make deps installs them" >&2; exit 1; }
 	$(Q)$(call note,$(CC) $(DEFINES) $(CFLAGS) $(WARN) $(SAN_$(SAN)))
 $(O)/modules: FORCE | $(O)
 	$(Q)$(call note,$(LUA))
@@ -73,8 +74,8 @@ $(O):
 UNIT       := $(sort $(wildcard spec/unit/*_spec.lua))
 FUNCTIONAL := $(sort $(wildcard spec/functional/*_spec.lua spec/integration/*_spec.lua))
 LIMIT      ?= 180
-# LuaJIT's memory is no root for the leak checker; that all handles are closed is checked after each test.
-export ASAN_OPTIONS  ?= detect_leaks=0:exitcode=99
+# A spec that passes closes its Lua state, and that closes everything: what is left then is a leak.
+export ASAN_OPTIONS  ?= detect_leaks=1:exitcode=99
 export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
 export TSAN_OPTIONS  ?= exitcode=99
 MEMCHECK := $(if $(VALGRIND),valgrind -q --smc-check=all-non-file --error-exitcode=99)

@@ -63,12 +63,13 @@ function M:init(ctx)
   if not client then
     error("http: " .. message, 0)
   end
-  self._client, self._base = client, self.options.url.base or ""
   local ok
   ok, message = client:resolved(scheduler.now() + self.options.connect_timeout * SECOND)
   if not ok then
+    client:close()
     error("http: " .. message, 0)
   end
+  self._client, self._base = client, self.options.url.base
 end
 
 -- Key-value workloads (contract "simple"): POST /<verb> with the arguments as a JSON object.

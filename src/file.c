@@ -32,7 +32,7 @@ static int make_folder(const char *path, int mode) {
 }
 
 int vn_file_mkdir(const char *path, int mode) {
-  char part[PATH_MAX];
+  char part[PATH_MAX] = "";
   int rc = copy_path(part, path);
   for (char *at = part + 1; rc >= 0 && *at; at++) {
     if (*at != '/') continue;
@@ -78,7 +78,7 @@ static int try_open(const char *path) {
 }
 
 int vn_file_writable(const char *path) {
-  char folder[PATH_MAX];
+  char folder[PATH_MAX] = "";
   int rc = copy_path(folder, path);
   if (rc < 0) return rc;
   if (folder[rc - 1] == '/') return vn__fail(VN_EINVAL, "%s: a folder, not a file", path);

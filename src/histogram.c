@@ -300,13 +300,6 @@ int vn_hist_encode(const vn_hist *h, char *out, size_t cap) {
 
 /* ---- decoding ---- */
 
-typedef struct text_reader {
-  const unsigned char *at, *end;
-  uint32_t bits;
-  int pending; /* bytes left in bits */
-  bool bad;
-} text_reader;
-
 static int sextet(unsigned char c) {
   static const signed char values[128] = {
       -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
@@ -318,32 +311,42 @@ static int sextet(unsigned char c) {
   return c < 128 ? values[c] : -1;
 }
 
-/* The canonical form only: groups of four, padding at the end, no stray bits under it. */
-static bool next_group(text_reader *r) {
-  if (r->end - r->at < 4) return false;
-  int bytes = r->end - r->at == 4 && r->at[3] == '=' ? (r->at[2] == '=' ? 1 : 2) : 3;
-  uint32_t bits = 0;
+static int decode_group(unsigned char *out, const unsigned char *in, int bytes) {
+  int bits = 0;
   for (int i = 0; i < 4; i++) {
-    int s = i > bytes ? 0 : sextet(r->at[i]);
-    if (s < 0) return false;
-    bits = bits << 6 | (uint32_t)s;
+    int s = i > bytes ? 0 : sextet(in[i]);
+    if (s < 0) return 0;
+    bits = bits << 6 | s;
   }
-  if (bits & ((1u << 8 * (3 - bytes)) - 1)) return false;
-  r->at += 4;
-  r->bits = bits >> (8 * (3 - bytes));
-  r->pending = bytes;
-  return true;
+  for (int i = 0; i < bytes; i++) out[i] = (unsigned char)(bits >> (16 - 8 * i));
+  return bits & ((1 << 8 * (3 - bytes)) - 1) ? 0 : bytes;
 }
 
-static unsigned get_byte(text_reader *r) {
-  if (!r->pending && (r->bad || !next_group(r))) {
-    r->bad = true;
-    return 0;
+/* The canonical form only: groups of four, padding at the end, no stray bits under it. Bytes, or 0 if it is not. */
+static size_t decode_text(unsigned char *out, const unsigned char *in, size_t len) {
+  size_t n = 0;
+  if (len % 4) return 0;
+  for (size_t i = 0; i < len; i += 4) {
+    int want = i + 4 < len || in[i + 3] != '=' ? 3 : in[i + 2] != '=' ? 2 : 1;
+    int got = decode_group(out + n, in + i, want);
+    if (!got) return 0;
+    n += (size_t)got;
   }
-  return r->bits >> (8 * --r->pending) & 255;
+  return n;
 }
 
-static wide get_long_number(text_reader *r, int bits, wide n) {
+typedef struct byte_reader {
+  const unsigned char *at, *end;
+  bool bad;
+} byte_reader;
+
+static unsigned get_byte(byte_reader *r) {
+  if (r->at < r->end) return *r->at++;
+  r->bad = true;
+  return 0;
+}
+
+static wide get_long_number(byte_reader *r, int bits, wide n) {
   for (int shift = 7; shift < bits; shift += 7) {
     unsigned byte = get_byte(r), low = byte & 127;
     if (bits - shift < 7 && low >> (bits - shift)) break;
@@ -355,12 +358,12 @@ static wide get_long_number(text_reader *r, int bits, wide n) {
 }
 
 /* Most numbers are counts of one byte. */
-static inline wide get_number(text_reader *r, int bits) {
+static inline wide get_number(byte_reader *r, int bits) {
   unsigned byte = get_byte(r);
   return VN_LIKELY(byte < 128) ? byte : get_long_number(r, bits, byte & 127);
 }
 
-static bool at_end(const text_reader *r) { return !r->bad && !r->pending && r->at == r->end; }
+static bool at_end(const byte_reader *r) { return !r->bad && r->at == r->end; }
 
 static bool sums_agree(const vn_hist *s) {
   return s->count >> 63 == 0 && s->min_ns <= s->max_ns && s->max_ns <= VN_HIST_TOP_NS &&
@@ -368,7 +371,7 @@ static bool sums_agree(const vn_hist *s) {
          s->squares / s->count >= (wide)s->min_ns * s->min_ns && s->squares / s->count <= (wide)s->max_ns * s->max_ns;
 }
 
-static bool get_sums(text_reader *r, vn_hist *s) {
+static bool get_sums(byte_reader *r, vn_hist *s) {
   s->count = (uint64_t)get_number(r, 64);
   if (r->bad || !s->count) return !r->bad;
   s->min_ns = (uint64_t)get_number(r, 64);
@@ -379,7 +382,7 @@ static bool get_sums(text_reader *r, vn_hist *s) {
 }
 
 /* Walks the cells that belong to the sums; adds them to h unless it is NULL. False: they contradict the sums. */
-static bool get_cells(text_reader *r, const vn_hist *s, vn_hist *h) {
+static bool get_cells(byte_reader *r, const vn_hist *s, vn_hist *h) {
   int cell = first_cell(s), last = last_cell(s);
   uint64_t left = s->count;
   bool after_gap = true; /* the cell of min is never empty */
@@ -399,20 +402,27 @@ static bool get_cells(text_reader *r, const vn_hist *s, vn_hist *h) {
 }
 
 /* Nothing is added before everything has been checked. */
-int vn_hist_decode_add(vn_hist *h, const char *text, size_t len) {
-  const unsigned char *at = (const unsigned char *)text;
-  text_reader r = {.at = at, .end = at + len};
+static int add_bytes(vn_hist *h, byte_reader r) {
   vn_hist sums = {.half_bits = h->half_bits};
   unsigned version = get_byte(&r), digits = get_byte(&r);
-  if (r.bad || version != ENCODED_VERSION) return vn__fail(VN_ECORRUPT, "no encoded histogram");
+  if (r.bad || version != ENCODED_VERSION || half_bits_of((int)digits) < 0)
+    return vn__fail(VN_ECORRUPT, "no encoded histogram");
   if ((int)digits != h->digits)
-    return vn__fail(half_bits_of((int)digits) < 0 ? VN_ECORRUPT : VN_EINVAL,
-                    "histograms of %d and %u digits cannot be added", h->digits, digits);
+    return vn__fail(VN_EINVAL, "histograms of %d and %u digits cannot be added", h->digits, digits);
   if (!get_sums(&r, &sums)) return vn__fail(VN_ECORRUPT, "sums of an encoded histogram are damaged");
   if (!sums.count) return at_end(&r) ? 0 : vn__fail(VN_ECORRUPT, "an empty encoded histogram has a tail");
-  text_reader cells = r;
+  byte_reader cells = r;
   if (!get_cells(&r, &sums, NULL)) return vn__fail(VN_ECORRUPT, "cells of an encoded histogram are damaged");
   get_cells(&cells, &sums, h);
   add_sums(h, &sums);
   return 0;
+}
+
+int vn_hist_decode_add(vn_hist *h, const char *text, size_t len) {
+  unsigned char *bytes = malloc(len / 4 * 3 + 3);
+  if (!bytes) return vn__fail(VN_ENOMEM, "no memory for an encoded histogram of %zu bytes", len);
+  size_t n = decode_text(bytes, (const unsigned char *)text, len);
+  int rc = add_bytes(h, (byte_reader){.at = bytes, .end = bytes + n});
+  free(bytes);
+  return rc;
 }

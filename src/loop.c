@@ -146,12 +146,15 @@ static void on_wake(uv_poll_t *handle, int status, int events) {
   l->wake_armed = false;
 }
 
+/* A system call only when the instant changes: in a closed loop it is the end of the round for a million polls. */
 static void arm_wake(vn_loop *l, double at_ns) {
+  if (l->wake_armed && l->wake_ns == at_ns) return;
   int64_t at = vn__clock_absolute(at_ns);
   if (at < 1) at = 1;
   struct itimerspec spec = {.it_value = {at / 1000000000, at % 1000000000}};
   timerfd_settime(l->wake_fd, TFD_TIMER_ABSTIME, &spec, NULL);
   l->wake_armed = true;
+  l->wake_ns = at_ns;
 }
 
 static void sleep_until(vn_loop *l, double wake_ns) {
@@ -164,14 +167,17 @@ static void sleep_until(vn_loop *l, double wake_ns) {
 }
 
 static void spin_until(vn_loop *l, double wake_ns) {
-  for (int i = 1; l->n_events == 0 && vn_clock_now() < wake_ns; i++)
+  for (int i = 0; l->n_events == 0 && vn_clock_now() < wake_ns; i++)
     if (i % 64 == 0) uv_run(&l->uv, UV_RUN_NOWAIT);
 }
 
-static void wait_until(vn_loop *l, double until_ns) {
-  double now = vn_clock_now();
+/* Takes what the network has, waiting for it at most until the instant or the first timer. */
+static void wait_until(vn_loop *l, double until_ns, double now) {
   double wake = l->n_timers ? fmin(until_ns, l->timers[0].at_ns) : until_ns;
-  if (wake <= now) return;
+  if (wake <= now || l->n_events) {
+    uv_run(&l->uv, UV_RUN_NOWAIT);
+    return;
+  }
   if (l->pacing == VN_PACING_BATCHED && !isinf(wake)) wake = ceil(wake / TICK_NS) * TICK_NS;
   double spin = l->pacing == VN_PACING_PRECISE ? SPIN_NS : 0;
   if (wake - now > spin) sleep_until(l, wake - spin);
@@ -194,12 +200,12 @@ static void drop_delivered(vn_loop *l) {
 }
 
 int vn_poll(vn_loop *l, double until_ns) {
-  note_stall(l, vn_clock_now());
+  double entered = vn_clock_now();
+  note_stall(l, entered);
   l->turns++; /* odd: waiting, which is no hang however long it takes */
   drop_delivered(l);
   reset_scratch(l);
-  uv_run(&l->uv, UV_RUN_NOWAIT);
-  if (l->n_events == 0) wait_until(l, until_ns);
+  wait_until(l, until_ns, entered);
   double now = vn_clock_now();
   fire_timers(l, now);
   l->state.polled_ns = now;

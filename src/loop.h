@@ -16,6 +16,7 @@ struct vn_loop {
   int wake_fd;
   int pacing;
   bool wake_armed;
+  double wake_ns; /* what wake_fd is armed for */
   int handles; /* open handles of others */
   struct vn_scratch *scratch;
   struct vn_signal *signals;

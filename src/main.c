@@ -69,6 +69,7 @@ static void install_searcher(lua_State *L) {
 
 int main(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of the write, like a full disk */
   lua_State *L = luaL_newstate();
   if (!L) {
     fputs("vernier: cannot start: out of memory\n", stderr);

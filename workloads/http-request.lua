@@ -1,6 +1,6 @@
 -- One HTTP request per run: method, path, headers and body from the arguments. In path and body stand {index} for the
 -- run's number (0-based, unique over all workers), {worker} for the worker's and {random:N} for a whole number in 0…N-1.
-local cjson = require("cjson")
+local http = require("vernier.http")
 
 local M = {
   options = {
@@ -89,7 +89,7 @@ function M:init(ctx)
   local o = ctx.arguments
   local headers, body = o.headers or {}, o.body
   if type(body) == "table" then
-    body, headers = cjson.encode(body), json_headers(headers)
+    body, headers = http.encode_json(body), json_headers(headers)
   elseif body ~= nil then
     body = tostring(body)
   end

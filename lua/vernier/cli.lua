@@ -2,9 +2,9 @@
 --
 -- A command is a module vernier.cli.<name>: {usage, summary, options, settings = true when it takes settings, raw = true
 -- when it reads its arguments itself, run(args) -> exit status}. args: the positional arguments as a list, and .options.
-local core = require("vernier.core.ffi")
 local near = require("vernier.near")
 local options = require("vernier.options")
+local process = require("vernier.core.process")
 
 local M = {}
 
@@ -17,7 +17,7 @@ function M.fail(message, status)
 end
 
 function M.version()
-  return core.ffi.string(core.C.vn_version())
+  return process.version()
 end
 
 function M.command(name)

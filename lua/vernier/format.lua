@@ -29,21 +29,6 @@ function M.duration(ns)
   return "0 ns"
 end
 
--- 1234567 ns is "0.00123": seconds, without an exponent.
-function M.seconds(ns)
-  if not ns then
-    return "-"
-  end
-  local s = ns / 1e9
-  if s >= 100 then
-    return ("%.0f"):format(s)
-  elseif s == 0 then
-    return "0"
-  end
-  local decimals = math.max(0, 2 - math.floor(math.log10(significant(s)) + 1e-9))
-  return ("%." .. math.min(decimals, 9) .. "f"):format(s)
-end
-
 function M.rate(n)
   return n and ("%.1f"):format(n) or "-"
 end

@@ -8,9 +8,12 @@
 -- failures: resolve, connect, tls, timeout, reset, protocol. Who makes a client closes it before the program ends.
 local cjson = require("cjson")
 local core = require("vernier.core.http")
+local json = require("vernier.json")
 local scheduler = require("vernier.scheduler")
 
 local M = {}
+
+scheduler.decode(core.RESPONSE, core.response)
 
 local Client = {}
 Client.__index = Client
@@ -188,6 +191,29 @@ local function find_text(self, text)
   return block
 end
 
+-- cjson writes 14 digits: enough for all but large whole numbers and long fractions.
+local function fits_cjson(value)
+  if type(value) == "number" then
+    return value % 1 == 0 and value > -1e14 and value < 1e14 or tonumber(("%.14g"):format(value)) == value
+  elseif type(value) ~= "table" then
+    return true
+  end
+  for _, item in pairs(value) do
+    if not fits_cjson(item) then
+      return false
+    end
+  end
+  return true
+end
+
+-- Compact JSON with exact numbers.
+function M.encode_json(value)
+  if fits_cjson(value) then
+    return cjson.encode(value)
+  end
+  return (json.encode(value):gsub("\n$", ""))
+end
+
 local function encode(self, headers, body)
   local block = self._plain
   if type(headers) == "table" then
@@ -195,10 +221,10 @@ local function encode(self, headers, body)
   elseif headers then
     block = find_text(self, headers)
   end
-  if type(body) ~= "table" then
-    return block.text, body, block.own_host
+  if type(body) == "table" then
+    return block.own_type and block.text or block.text .. JSON_TYPE, M.encode_json(body), block.own_host
   end
-  return block.own_type and block.text or block.text .. JSON_TYPE, cjson.encode(body), block.own_host
+  return block.text, body and tostring(body), block.own_host
 end
 
 -- headers: table, or lines "Name: value\r\n…", or nil; body: text, or table (JSON), or nil; timeout_ns: 0 = the client's.
@@ -212,12 +238,11 @@ function Client:send(method, path, headers, body, timeout_ns)
     scheduler.forget(tag)
     error(message, 0)
   end
-  local event = scheduler.wait(tag)
-  if event.status < 0 then
-    return nil, core.text(event), core.class(event), event.sent_ns, event.at_ns
+  local status, text, head, sent_ns, at_ns, class = scheduler.wait(tag)
+  if class then
+    return nil, text, class, sent_ns, at_ns
   end
-  local response = setmetatable({ status = event.n, body = core.text(event), _head = core.head(event) }, Response)
-  return response, event.sent_ns, event.at_ns
+  return setmetatable({ status = status, body = text, _head = head }, Response), sent_ns, at_ns
 end
 
 -- The same from {method = "GET", path = "/", headers, body, timeout_ns}.

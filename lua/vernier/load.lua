@@ -61,7 +61,7 @@ local function send_one(self, request, operation)
 end
 
 local function send_parallel(self, requests, operation)
-  local results, left, co = {}, #requests, coroutine.running()
+  local results, left, co = {}, #requests, scheduler.current()
   local waiting = false
   for i = 1, #requests do
     scheduler.spawn(function()
@@ -196,7 +196,7 @@ local function runner(load)
   local ctx = new_context(load)
   local handle, runs, workload = load._handle, load._runs, load._workload
   local hook, sut = workload.run, ctx.sut
-  local co = coroutine.running()
+  local co = scheduler.current()
   sut._load = load
   while true do
     local run = core.take(handle)
@@ -225,7 +225,7 @@ end
 -- ---- the pacer ----
 
 -- Due times of a global schedule, as far ahead as the queue wants them.
-function Load:_feed_global()
+function Load:_ask_global()
   local handle, spec = self._handle, self._spec
   if self._fed or core.queued(handle) > FEED_LOW then
     return
@@ -256,7 +256,7 @@ function Load:_feed_global()
 end
 
 -- One due time at a time: the answer depends on what has finished meanwhile.
-function Load:_feed_feedback()
+function Load:_ask_feedback()
   local handle, controller, ctx, stats = self._handle, self._controller, self._controller_ctx, self._stats
   self._ask_at = huge
   while not self._fed and core.queued(handle) < FEED_HIGH do
@@ -273,16 +273,22 @@ function Load:_feed_feedback()
   end
 end
 
+-- Refills the queue; a controller that fails ends the load, not the worker.
+function Load:_feed()
+  local ok, err = xpcall(self._ask, on_error, self)
+  if not ok then
+    self._fed = true
+    self:fail("the rate controller failed: " .. tostring(err))
+  end
+end
+
 function Load:_resume_runner()
   local idle = self._idle
   local n = #idle
   local co = idle[n]
   if co then
     idle[n] = nil
-    local ok, err = coroutine.resume(co)
-    if not ok then
-      error(debug.traceback(co, err), 0)
-    end
+    scheduler.resume(co)
   else
     scheduler.spawn(runner, self)
   end
@@ -454,7 +460,7 @@ function M.new(spec)
     _key_sent = {}, _key_over = {},
   }, Load)
   self._feedback = spec.controller.schedule == "worker"
-  self._feed = self._feedback and Load._feed_feedback or Load._feed_global
+  self._ask = self._feedback and Load._ask_feedback or Load._ask_global
   -- A controller without random access is asked for every index, also those of other workers.
   self._step = self._feedback and 1 or (spec.controller.random_access and spec.workers or 1)
   self._index = self._step > 1 and spec.worker or 0

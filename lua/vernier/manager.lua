@@ -7,6 +7,7 @@ local process = require("vernier.core.process")
 local scenario = require("vernier.scenario")
 local scheduler = require("vernier.scheduler")
 local stage_runner = require("vernier.stage_runner")
+local tests = require("vernier.tests")
 local worker_handle = require("vernier.worker_handle")
 
 local M = {}
@@ -95,6 +96,11 @@ function Manager:_close_workers()
   end
 end
 
+-- For a stage's data(ctx): opens a test, given as a round of a benchmark file; see vernier.tests.
+function Manager:new_test(round)
+  return tests.new(self, round)
+end
+
 function Manager:next_stage_id()
   self._stage_id = (self._stage_id or 0) + 1
   return self._stage_id
@@ -102,23 +108,40 @@ end
 
 -- ---- the SUT's connector in this process ----
 
+-- How a connector's init failed: of a message without a place in a file, which is meant for the user, nothing is added.
+local function init_error(err)
+  if type(err) ~= "string" or not err:find("^[^\n]-:%d+: ") then
+    return err
+  end
+  return debug.traceback(err, 2)
+end
+
+function Manager:_open_connector()
+  local connector, message = plugins.new("connector", self.connector_name, self.connector_options, self.workspace)
+  if not connector then
+    return nil, message
+  end
+  local ctx = load.untimed_context({ worker = -1, workers = self.n_workers, round = { index = 0 }, seed = self.seed,
+    workspace = self.workspace, connector = connector })
+  ctx.network, ctx.where = self.network.value, "manager"
+  self._connector, self._connector_ctx = connector, ctx -- its end hook also ends what a failed init has begun
+  if connector.init then
+    local ok, err = xpcall(connector.init, init_error, connector, ctx)
+    if not ok then
+      return nil, "cannot reach the SUT: " .. tostring(err)
+    end
+  end
+  return true
+end
+
+-- The connector and its context, opened when first asked for; or nil, message.
 function Manager:connector()
   if not self._connector then
-    local connector, message = plugins.new("connector", self.connector_name, self.connector_options, self.workspace)
-    if not connector then
-      return nil, message
-    end
-    local ctx = load.untimed_context({ worker = -1, workers = self.n_workers, round = { index = 0 }, seed = self.seed,
-      workspace = self.workspace, connector = connector })
-    ctx.network, ctx.where = self.network.value, "manager"
-    self._connector_ctx = ctx
-    if connector.init then
-      local ok, err = xpcall(connector.init, debug.traceback, connector, ctx)
-      if not ok then
-        return nil, "cannot reach the SUT: " .. tostring(err)
-      end
-    end
-    self._connector = connector
+    local ok, message = self:_open_connector()
+    self._connector_failure = not ok and message or nil
+  end
+  if self._connector_failure then
+    return nil, self._connector_failure
   end
   return self._connector, self._connector_ctx
 end
@@ -137,7 +160,7 @@ function Manager:prepared()
     if not connector then
       return nil, ctx
     end
-    self._prepared = connector.prepare and connector:prepare(ctx, self.n_workers) or {}
+    self._prepared = connector.prepare and connector:prepare(self.n_workers) or {}
   end
   return self._prepared or {}
 end
@@ -204,11 +227,13 @@ function Manager:_interrupt()
   self.interrupted = true
   self:notify("warning", "interrupted: sending stops, answers are awaited (again: stop at once)")
   self.run:event("interrupted", "interrupted by the user")
-  if self.step then
+  if self._command and self.entry.stage ~= "end-command" then
+    self._command:signal(process.SIGTERM)
+  elseif self.step then
     self.step:stop("interrupted")
   end
-  if self._command then
-    self._command:signal(process.SIGTERM)
+  for _, handle in pairs(self._handles) do
+    handle:cancel("was not needed: interrupted")
   end
 end
 
@@ -246,7 +271,7 @@ local function skips(self, entry)
   if entry.always then
     return false
   end
-  return self.interrupted or self._aborted
+  return self.interrupted or self._aborted or self._left_phase == entry.phase
 end
 
 function Manager:_fail(entry, reason)
@@ -255,7 +280,8 @@ function Manager:_fail(entry, reason)
   if entry.stage ~= "round" then
     self:notify("error", ("stage %s failed: %s"):format(entry.stage, reason))
   end
-  if entry.phase ~= "test" or self.benchmark.onFailure == "stop" then
+  local policy = entry.round and entry.round.onFailure or self.benchmark.onFailure
+  if entry.phase ~= "test" or policy == "stop" then
     self._aborted = true
   end
 end
@@ -272,6 +298,8 @@ function Manager:_run_entry(entry)
     if verdict == "exit" then
       self._aborted = true
     end
+  elseif verdict == "break" then
+    self._left_phase = entry.phase
   end
 end
 
@@ -317,16 +345,16 @@ end
 -- config: run, settings, benchmark, network (or nil), connector_name, connector_options, workspace, phases, pacing, seed,
 -- n_workers, observers, version, command_line, benchmark_stored, settings_stored.
 function M.new(config)
-  local self = setmetatable({ _handles = {}, _starts = {}, failures = {}, tests = 0 }, Manager)
+  local self = setmetatable({ _handles = {}, _starts = {}, failures = {}, tests = 0, open_tests = {} }, Manager)
   for key, value in pairs(config) do
     self[key] = value
   end
   self.manager = self
   local settings = self.settings
-  self.stage_timeout = settings:get("vernier-stage-timeout")
+  self.stage_timeout, self.hook_timeout = settings:get("vernier-stage-timeout"), settings:get("vernier-hook-timeout")
   self.limits = {
     silence_ns = settings:get("vernier-worker-timeout") * SECOND,
-    hook_ns = settings:get("vernier-hook-timeout") * SECOND,
+    hook_ns = self.hook_timeout * SECOND,
     stage_ns = self.stage_timeout * SECOND,
   }
   return self

@@ -11,27 +11,38 @@ local M = {}
 local Recorder = {}
 Recorder.__index = Recorder
 
--- target: worker, test, name (of the load), journal, send(text of a record), warn(message), interval_ns, pid, digits.
-function M.new(load, target)
-  return setmetatable({ _load = load, _target = target, _errors = {} }, Recorder)
+-- Says in the journal, before there is anything to measure, whose intervals follow and which live file is theirs.
+-- target: worker, test, name (of the load), live (its number in the live file's name), journal, send(text of a record),
+-- warn(message), interval_ns, pid, digits. Returns the recorder, or nil, message.
+function M.open(target)
+  local self = setmetatable({ _target = target, _errors = {} }, Recorder)
+  local ok, message = target.journal:append(self:_text({ type = "begin", live = target.live, pid = target.pid,
+    digits = target.digits }))
+  if not ok then
+    return nil, "cannot write the journal: " .. message
+  end
+  return self
+end
+
+function Recorder:_text(record)
+  local target = self._target
+  record.worker, record.test, record.load = target.worker, target.test, target.name
+  return json.line(record)
 end
 
 function Recorder:_append(record)
-  local target = self._target
-  record.worker, record.test, record.load = target.worker, target.test, target.name
-  local text = json.encode(record)
-  local ok, message = target.journal:append(text)
+  local text = self:_text(record)
+  local ok, message = self._target.journal:append(text)
   if not ok and not self.damage then
     self.damage = message
-    target.warn("cannot write the journal: " .. message .. "; measuring goes on in memory and in the live file")
+    self._target.warn("cannot write the journal: " .. message .. "; measuring goes on in memory and in the live file")
   end
   return ok and text
 end
 
-function Recorder:start(start_ns)
-  local target = self._target
-  self:_append({ type = "begin", start_us = start_ns / 1e3, pid = target.pid, digits = target.digits })
-  self._next_ns = start_ns + target.interval_ns
+function Recorder:start(load, start_ns)
+  self._load = load
+  self._next_ns = start_ns + self._target.interval_ns
   self:_schedule()
 end
 
@@ -57,6 +68,11 @@ function Recorder:flush()
     self._load:next_interval()
   end
   return text ~= nil
+end
+
+-- The end of a load that has measured nothing.
+function Recorder:cancel()
+  self:_append({ type = "end", status = "ok", cpu_us = 0, longest_stall_us = 0 })
 end
 
 -- The last interval and the end record; afterwards the load may be freed (with what free() is to be told).

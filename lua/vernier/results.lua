@@ -195,10 +195,11 @@ local function series_row(row)
   }
 end
 
--- The test over time: rows {from, to (s since its start), counters, rates, response, service (figures in ns)}.
-function REPRESENTATIONS.series(_, t)
+-- The test over time, in at most `limit` rows (600 unless told): {from, to (s since its start), counters, rates,
+-- response, service (figures in ns)}.
+function REPRESENTATIONS.series(_, t, limit)
   local rows = {}
-  for i, row in ipairs(t:rows()) do
+  for i, row in ipairs(t:rows(limit)) do
     rows[i] = series_row(row)
   end
   return #rows > 0 and rows or nil

@@ -46,7 +46,7 @@ end
 
 -- Appends a record to the manager's journal. A failure (full disk) is remembered in .damage and reported once.
 function Run:record(record)
-  local ok, message = self._journal:append(json.encode(record))
+  local ok, message = self._journal:append(json.line(record))
   if not ok and not self.damage then
     self.damage = message
     io.stderr:write(("vernier: cannot write %s/manager.journal: %s\n"):format(self.dir, message))

@@ -19,12 +19,13 @@ local M = {}
 local SECOND = 1e9
 local HEARTBEAT_NS = 250e6
 local FLUSH_NS = 2e9
+local MAX_IN_FLIGHT = 10000 -- of a worker, where the round sets no limit
 
 local Worker = {}
 Worker.__index = Worker
 
 function Worker:_send(message)
-  return self._link:send(json.encode(message))
+  return self._link:send(json.line(message))
 end
 
 function Worker:log(level, text)
@@ -38,17 +39,20 @@ RunningLoad.__index = RunningLoad
 
 function RunningLoad:start(at_ns)
   self._started = true
-  self._recorder:start(at_ns)
+  self._recorder:start(self._load, at_ns)
   self._load:start(at_ns)
+end
+
+function RunningLoad:_close_hooks()
+  for _, text in ipairs(self._load:close_hooks()) do
+    self._worker:log("warning", "end of " .. self._name .. ": " .. text)
+  end
 end
 
 -- Waits for the load's end; gives its totals, or nil, reason, totals.
 function RunningLoad:join()
   local ok, reason = self._load:join()
-  local errors = self._load:close_hooks()
-  for _, text in ipairs(errors) do
-    self._worker:log("warning", "end of " .. self._name .. ": " .. text)
-  end
+  self:_close_hooks()
   local stats = self._load._stats
   local totals = {
     runs = stats.runs, submitted = stats.submitted, ok = stats.ok, failed = stats.failed, dropped = stats.dropped,
@@ -76,71 +80,104 @@ end
 -- Ends a load that was never started.
 function RunningLoad:cancel()
   self._load:cancel()
-  self._load:close_hooks()
+  self:_close_hooks()
+  self._recorder:cancel()
   self._load:free()
   self._worker._loads[self] = nil
 end
 
 function RunningLoad:stop(reason)
-  self._load:stop(reason)
+  if self._started then
+    self._load:stop(reason)
+  end
 end
 
-local function merged_arguments(spec)
-  return spec.workload.arguments or {}
+-- The workload's instance and its arguments, which are checked where the workload declares options.
+local function new_workload(spec, workspace)
+  local module, arguments = spec.workload.module, spec.workload.arguments or {}
+  local loaded, message = plugins.load("workload", module, workspace)
+  if not loaded then
+    return nil, message
+  elseif not loaded.run then
+    return nil, ("workload %s has no run hook"):format(module)
+  end
+  local workload
+  workload, message = plugins.new("workload", module, loaded.options and arguments, workspace)
+  return workload, workload and (loaded.options and workload.options or arguments) or message
 end
 
--- spec: {name, test, round {index, label, number | duration}, workload {module, arguments}, rate {type, opts}, trim,
--- maxInFlight, catchUp, lateAfter (s), drain (s), onError, digits}. Calls the init hooks; gives the load, or nil, message.
-function Worker:new_load(spec)
+-- This worker's exact part of the round's limit; at least one, or its runs would never start.
+local function in_flight_limit(spec, hello)
+  local total = spec.maxInFlight
+  return total and math.max(1, math.floor((total + hello.workers - 1 - hello.worker) / hello.workers)) or MAX_IN_FLIGHT
+end
+
+-- A load of that name in that test has its own place in the results: two of the same name would be mixed up.
+function Worker:_claim(test, name)
+  if type(test) ~= "number" then
+    return nil, "a load needs a test: data(ctx) on the manager makes it by ctx:new_test(round)"
+  end
+  local key = test .. "/" .. name
+  if self._claimed[key] then
+    return nil, ('there is a load "%s" in this test already: give each its own name'):format(name)
+  end
+  self._claimed[key] = true
+  return true
+end
+
+function Worker:_open_recorder(spec, name)
   local hello = self._hello
-  local workload, message = plugins.new("workload", spec.workload.module, nil, hello.workspace)
-  if not workload then
-    return nil, message
-  end
-  if not workload.run then
-    return nil, ("workload %s has no run"):format(spec.workload.module)
-  end
-  local arguments = merged_arguments(spec)
-  if getmetatable(workload).__index.options then
-    workload, message = plugins.new("workload", spec.workload.module, arguments, hello.workspace)
-    if not workload then
-      return nil, message
-    end
-    arguments = workload.options
-  end
-  local controller
-  controller, message = plugins.new("rate controller", spec.rate.type, spec.rate.opts, hello.workspace)
-  if not controller then
-    return nil, message
-  end
-  self._n_loads = self._n_loads + 1
-  local name = spec.name or "load"
-  local log = function(text)
-    self:log("info", text)
-  end
-  local started, err = load.new({
-    worker = hello.worker, workers = hello.workers, round = spec.round, arguments = arguments,
-    workload = workload, controller = controller, connector = self._connector, seed = hello.seed,
-    workspace = hello.workspace, log = log, trim = spec.trim,
-    late_after_ns = (spec.lateAfter or 0.001) * SECOND, max_in_flight = spec.maxInFlight or 10000,
-    catch_up = spec.catchUp or "all", on_error = spec.onError or "continue",
-    drain_ns = (spec.drain or 30) * SECOND, digits = spec.digits or 3,
-    live_path = ("%s/live/%s-%d.live"):format(hello.run_dir, hello.journal, self._n_loads),
-  })
-  if not started then
-    return nil, err
-  end
-  local running = setmetatable({ _load = started, _worker = self, _name = name }, RunningLoad)
-  running._recorder = recorder.new(started, {
-    worker = hello.worker, test = spec.test, name = name, journal = self._journal, pid = process.pid(),
-    digits = spec.digits or 3, interval_ns = hello.interval_ms * 1e6,
+  return recorder.open({
+    worker = hello.worker, test = spec.test, name = name, live = self._n_loads, journal = self._journal,
+    pid = process.pid(), digits = spec.digits or 3, interval_ns = hello.interval_ms * 1e6,
     send = function(text)
-      self._link:send('{"type":"update","id":' .. self._stage_id .. ',"record":' .. text .. "}")
+      self._link:send('{"type":"update","record":' .. text .. "}")
     end,
     warn = function(text)
       self:log("error", text)
     end,
   })
+end
+
+-- What the test is, as ctx:new_test(round) gave it on the manager: {test, round {index, label, number | duration},
+-- workload {module, arguments}, rate {type, opts}, trim, maxInFlight, catchUp, lateAfter (s), drain (s), onError}; and
+-- name, which tells apart several loads of one test. Calls the init hooks; gives the load, or nil, message.
+function Worker:new_load(spec)
+  local hello, name = self._hello, spec.name or "load"
+  local ok, message = self:_claim(spec.test, name)
+  local workload, arguments, controller, log_writer, load_made
+  if ok then
+    workload, arguments = new_workload(spec, hello.workspace)
+    message = arguments
+  end
+  if workload then
+    controller, message = plugins.new("rate controller", spec.rate.type, spec.rate.opts, hello.workspace)
+  end
+  if not controller then
+    return nil, message
+  end
+  self._n_loads = self._n_loads + 1
+  log_writer, message = self:_open_recorder(spec, name)
+  if not log_writer then
+    return nil, message
+  end
+  load_made, message = load.new({
+    worker = hello.worker, workers = hello.workers, round = spec.round, arguments = arguments,
+    workload = workload, controller = controller, connector = self._connector, seed = hello.seed,
+    workspace = hello.workspace, trim = spec.trim,
+    log = function(text)
+      self:log("info", text)
+    end,
+    late_after_ns = (spec.lateAfter or 0.001) * SECOND, max_in_flight = in_flight_limit(spec, hello),
+    catch_up = spec.catchUp or "all", on_error = spec.onError or "continue",
+    drain_ns = (spec.drain or 30) * SECOND, digits = spec.digits or 3,
+    live_path = ("%s/live/%s-%d.live"):format(hello.run_dir, hello.journal, self._n_loads),
+  })
+  if not load_made then
+    log_writer:cancel()
+    return nil, message
+  end
+  local running = setmetatable({ _load = load_made, _worker = self, _name = name, _recorder = log_writer }, RunningLoad)
   self._loads[running] = true
   return running
 end
@@ -150,23 +187,39 @@ end
 local StageContext = {}
 StageContext.__index = StageContext
 
+-- Thrown out of a wait of a stage that has to stop.
+local function stop_error(reason)
+  return setmetatable({}, { __tostring = function()
+    return "was stopped: " .. reason
+  end })
+end
+
 -- Waits until all workers of the stage are here; gives the agreed instant (absolute ns), or nil, reason.
 function StageContext:barrier()
   local worker = self._worker
-  worker:_send({ type = "barrier", id = self._id })
-  local at_us, reason = scheduler.wait_key(self._id, math.huge)
-  if not at_us or at_us == "stop" then
-    return nil, worker._stop_reason or reason or "stopped"
+  if not worker._stop_reason then
+    worker:_send({ type = "barrier", id = self._id })
+    local at_us = scheduler.wait_key(worker._key_go, math.huge)
+    if at_us then
+      return at_us * 1e3
+    end
   end
-  return at_us * 1e3
+  return nil, tostring(stop_error(worker._stop_reason))
 end
 
 function StageContext:new_load(spec)
   return self._worker:new_load(spec)
 end
 
+-- Suspends the stage; when the manager wants it to stop meanwhile, it ends here by an error.
 function StageContext:sleep(seconds)
-  scheduler.sleep(seconds * SECOND)
+  local worker = self._worker
+  if not worker._stop_reason then
+    scheduler.wait_key(worker._key_stop, scheduler.now() + seconds * SECOND)
+  end
+  if worker._stop_reason then
+    error(stop_error(worker._stop_reason), 0)
+  end
 end
 
 function StageContext:wait(key, timeout)
@@ -223,7 +276,8 @@ function Worker:_run_stage(message)
     running:finish()
   end
   self._stage_id = nil
-  self:_send({ type = "ack", id = message.id, payload = payload, error = err })
+  self:_send({ type = "ack", id = message.id, payload = payload, error = err,
+    stopped = err ~= nil and self._stop_reason ~= nil or nil })
 end
 
 function Worker:_stop_stage(message)
@@ -234,7 +288,8 @@ function Worker:_stop_stage(message)
   for running in pairs(self._loads) do
     running:stop(message.reason)
   end
-  scheduler.wake_key(message.id, "stop")
+  scheduler.wake_key(self._key_go)
+  scheduler.wake_key(self._key_stop)
 end
 
 -- ---- hello ----
@@ -297,8 +352,10 @@ function handle.stage(worker, message)
   worker:_run_stage(message)
 end
 
-function handle.go(_, message)
-  scheduler.wake_key(message.id, message.at_us)
+function handle.go(worker, message)
+  if worker._stage_id == message.id then
+    scheduler.wake_key(worker._key_go, message.at_us)
+  end
 end
 
 function handle.stop(worker, message)
@@ -327,7 +384,7 @@ function M.run(options)
   end
   clock.set_base(options.clock_base)
   return scheduler.run(function()
-    local worker = setmetatable({ _loads = {}, _n_loads = 0 }, Worker)
+    local worker = setmetatable({ _loads = {}, _n_loads = 0, _claimed = {}, _key_go = {}, _key_stop = {} }, Worker)
     worker._link = assert(link.open(scheduler.on(function(event)
       on_link_event(worker, event)
     end), options.link_fd))

@@ -23,7 +23,7 @@ local SIGNALS = { [2] = "SIGINT", [4] = "SIGILL", [6] = "SIGABRT", [7] = "SIGBUS
   [15] = "SIGTERM" }
 
 function Handle:_send(message)
-  return self._link:send(json.encode(message))
+  return self._link:send(json.line(message))
 end
 
 -- ---- watching ----
@@ -139,7 +139,17 @@ function Handle:ready()
   return true
 end
 
--- Runs a stage: {id, stage, properties, data, deadline_s, on_barrier(handle)}. Its payload; or nil or payload, reason.
+-- Gives up a worker that has not answered hello: nobody needs it any more.
+function Handle:cancel(reason)
+  if not self._answered and not self.lost then
+    self.lost = reason
+    self._process:signal(process.SIGKILL)
+    scheduler.wake_key(self, "lost")
+  end
+end
+
+-- Runs a stage: {id, stage, properties, data, deadline_s, on_barrier(handle)}. Its payload; or nil or payload, reason, and
+-- whether it failed only because it was told to stop.
 function Handle:stage(spec)
   if self.lost then
     return nil, self.lost
@@ -159,11 +169,14 @@ function Handle:stage(spec)
   if self.lost or not ack then
     return nil, self.lost
   end
-  return ack.payload, ack.error
+  return ack.payload, ack.error, ack.stopped
 end
 
 -- From now on the running stage has so many seconds; nil: as long as it turns its loop.
 function Handle:deadline(seconds, what)
+  if not self._stage then
+    return
+  end
   self._deadline_ns = seconds and scheduler.now() + seconds * SECOND
   self._deadline_text = seconds and ("%s within %.4g s"):format(what, seconds)
 end

@@ -106,6 +106,19 @@ test:
   end)
 end)
 
+describe("doc/reference.md and doc/vernier.1", function()
+  it("are what `make doc` makes of the declarations", function()
+    local dir = support.tmpdir()
+    local r = support.vernier({ "lua", "doc/reference.lua", dir })
+    assert.are.equal(0, r.status, r.stderr)
+    for _, name in ipairs({ "reference.md", "vernier.1" }) do
+      local text = support.read_file(dir .. "/" .. name)
+      assert.is_truthy(text:find("demo-server", 1, true) or text:find("demo\\-server", 1, true))
+      assert.is_true(text == support.read_file("doc/" .. name), "doc/" .. name .. " is out of date: make doc")
+    end
+  end)
+end)
+
 describe("figures in bench/", function()
   it("are made by scripts that run", function()
     local r = support.run({ "bench/startup.sh", support.binary, env = { REPEAT = "1" }, timeout = 60 })

@@ -2,7 +2,7 @@
 -- usage: build/vernier lua spec/support/busted.lua [BUSTED OPTION]… SPEC…
 --
 -- One process per spec file is the rule (prove starts them). Output is TAP unless -o says otherwise. The Lua state is
--- closed before the process ends, so finalisers run and a sanitizer sees them. A run without a single test fails.
+-- closed after success, so finalisers run and a sanitizer sees them. A run without a single test fails.
 
 local ARCH = { x64 = "x86_64-linux-gnu", arm64 = "aarch64-linux-gnu", x86 = "i386-linux-gnu", arm = "arm-linux-gnueabihf" }
 
@@ -63,4 +63,10 @@ if status == 0 and not (helper and helper.tests > 0) then
   status = 1
 end
 io.stdout:flush()
-os.exit(status, true)
+if status ~= 0 then
+  -- A failed test may have left handles open, and closing the loop would wait for them.
+  local ffi = require("ffi")
+  ffi.cdef("void _exit(int status);")
+  ffi.C._exit(status)
+end
+os.exit(0, true)

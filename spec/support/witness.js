@@ -1,7 +1,7 @@
 // A server that misbehaves on request and remembers who came when: the specs' witness outside vernier.
 // usage: node witness.js [--tls CERT KEY]; prints "listening PORT".
 //
-//   /delay/MS        200 after MS milliseconds          /status/N       that status
+//   /delay/MS        200 after MS milliseconds: the body is how long it took in ns       /status/N  that status
 //   /fail/N          every Nth request of this path 500 /bytes/N        a body of N bytes
 //   /chunked/N       N chunks, one per turn             /close          200, then the connection closes
 //   /blackhole       never answers                      /reset          the connection is reset
@@ -33,7 +33,10 @@ function raw(res, text, end) {
 }
 
 const routes = {
-  delay: (req, res, n) => setTimeout(() => res.end('ok'), n),
+  delay: (req, res, n) => {
+    const from = process.hrtime.bigint();
+    setTimeout(() => res.end(String(process.hrtime.bigint() - from)), n);
+  },
   status: (req, res, n) => { res.statusCode = n; res.end('status ' + n); },
   fail: (req, res, n) => {
     const count = (seen.get(req.url) || 0) + 1;

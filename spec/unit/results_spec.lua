@@ -243,17 +243,6 @@ describe("results", function()
     })
   end)
 
-  it("count an interval once", function()
-    run:test({ label = "twice", duration = 3 })
-    run:begin("worker-0", 0, 1)
-    for _, seq in ipairs({ 1, 2, 2, 1, 3 }) do
-      run:interval("worker-0", 0, 1, {
-        seq = seq, from = seq - 1, to = seq, ops = { { submitted = 10, ok = 10, failed = 0, unfinished = 0, trimmed = 0 } },
-      })
-    end
-    assert.are.equal(30, summary().tests[1].submitted)
-  end)
-
   -- A live file as a killed worker leaves it: 5 submitted, 3 ok, 1 failed.
   local function leave_live_file(name)
     local handle = assert(load.new({
@@ -289,6 +278,20 @@ describe("results", function()
     assert.are.equal(1, t.workers[1].worker)
   end)
 
+  it("believe the cells of a histogram whose process was killed in the middle of a record", function()
+    run:test({ label = "killed", duration = 10 })
+    run:begin("worker-1", 1, 1)
+    leave_live_file("worker-1-default.live")
+    local path = run.path .. "/live/worker-1-default.live"
+    local text = file.read(path)
+    local at = text:find("1HNV", 1, true) -- the first histogram: magic, digits, layout, cells, then the count
+    assert.are.equal("\3\0\0\0", text:sub(at + 16, at + 19))
+    assert(file.write(path, text:sub(1, at + 15) .. "\2" .. text:sub(at + 17)))
+    local t = summary().tests[1]
+    assert.are.equal(3, read().tests[1].figures.response_time.count)
+    assert.is_true(t.response_time_ns.min <= t.response_time_ns.mean and t.response_time_ns.mean <= t.response_time_ns.max)
+  end)
+
   it("ignore a live interval that is in the journal already", function()
     run:test({ label = "killed", duration = 10 })
     run:begin("worker-1", 1, 1)
@@ -297,10 +300,25 @@ describe("results", function()
     assert.are.equal(2, summary().tests[1].submitted)
   end)
 
+  it("find the load of a live file by its begin record, its name or its number", function()
+    for test = 1, 3 do
+      run:test({ test = test, label = "r" .. test, duration = 10 })
+      run:append("worker-1", { type = "begin", worker = 1, test = test, load = "l" .. test, live = test == 1 and "first" or nil })
+    end
+    leave_live_file("worker-1-first.live")
+    leave_live_file("worker-1-2.live")
+    leave_live_file("worker-1-l3.live")
+    local s = summary()
+    for test = 1, 3 do
+      assert.are.equal(5, s.tests[test].submitted)
+    end
+  end)
+
   it("report live files that are damaged or belong to nothing", function()
     run:test({ label = "killed", duration = 10 })
     run:begin("worker-1", 1, 1)
     leave_live_file("worker-1-other.live")
+    leave_live_file("worker-7-default.live")
     assert(file.write(run.path .. "/live/worker-1-default.live", "garbage"))
     local s = summary()
     assert.are.equal(0, s.tests[1].submitted)
@@ -482,6 +500,13 @@ describe("the time series", function()
     end
     assert.are.equal(seconds, at)
     assert.are.equal(4 * seconds, total)
+    local coarse, sum = r:representation("series", r.tests[1], 100), 0
+    assert.is_true(#coarse > 50 and #coarse <= 100)
+    for _, row in ipairs(coarse) do
+      sum = sum + row.response.count
+    end
+    assert.are.equal(4 * seconds, sum)
+    assert.are.equal(rows[1].response.p50, r:representation("series", r.tests[1])[1].response.p50)
     assert.are.equal(4 * seconds, r.tests[1].figures.ok)
   end)
 

@@ -89,7 +89,7 @@ describe("the HTTP server and exact bytes", function()
   local echo
 
   setup(function()
-    echo = servers.echo_server({ max_head = 500, max_body = 1000, max_connections = 20 })
+    echo = servers.echo_server({ max_head = 500, max_body = 1000, max_connections = 6 })
   end)
 
   teardown(function()
@@ -168,13 +168,13 @@ describe("the HTTP server and exact bytes", function()
 
   it("closes connections over the limit, and has room again when others end", function()
     local held = {}
-    for i = 1, 20 do
-      held[i] = support.start({ "node", "spec/support/raw_client.js", tostring(echo.port), "[]", "10" })
+    for i = 1, 6 do
+      held[i] = support.start({ "node", "spec/support/raw_client.js", tostring(echo.port), "[]", "60" })
     end
     support.wait_for(function()
       return talk({ GET:format("/close") }, 1):find("ERROR ECONNRESET", 1, true)
     end, 10, "the limit to be reached")
-    for i = 1, 20 do
+    for i = 1, 6 do
       held[i]:stop(2)
     end
     support.wait_for(function()
@@ -243,22 +243,33 @@ describe("a server within this process", function()
     s:close()
   end)
 
-  it("refuses replies to clients that have gone, and statuses that are none", function()
+  it("refuses replies that nobody waits for, and statuses that are none", function()
     scheduler.run(function()
-      local handles, results = {}, {}
-      local s = assert(server.new({}, function(_, request)
-        handles[#handles + 1] = request
+      local results = {}
+      local s = assert(server.new({}, function(self, request, _, path)
+        if path == "/dropped" then
+          self:drop(request, true)
+          results.dropped = { self:reply(request, 200) }
+          return
+        end
+        results.invalid = { self:reply(request, 100) }
+        results.first = { self:reply(request, 200) }
+        results.second = { self:reply(request, 200) }
+        results.unknown = { self:reply(12345, 200) }
+        results.negative = { self:reply(-1, 200) }
       end))
-      local client = assert(http.new({ host = "127.0.0.1", port = s.port, request_timeout_ns = 50 * MS }))
-      client:request({ path = "/" })
-      scheduler.sleep(20 * MS)
-      results[1] = { s:reply(handles[1], 200) }
-      assert.is_nil(results[1][1])
-      assert.is_truthy(results[1][2]:find("the client has gone", 1, true))
-      assert.is_nil((s:reply(12345, 200)))
-      assert.is_nil((s:reply(-1, 200)))
+      local client = assert(http.new({ host = "127.0.0.1", port = s.port }))
+      assert.are.equal(200, assert(client:request({ path = "/" })).status)
+      local _, _, class = client:request({ path = "/dropped" })
       client:close()
       s:close()
+      assert.are.equal("reset", class)
+      assert.are.equal(0, results.first[1])
+      assert.is_truthy(results.invalid[2]:find("100 is not a final HTTP status", 1, true))
+      for _, name in ipairs({ "second", "unknown", "negative", "dropped" }) do
+        assert.is_nil(results[name][1], name)
+        assert.is_truthy(results[name][2]:find("the client has gone", 1, true), name)
+      end
     end)
   end)
 

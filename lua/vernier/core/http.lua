@@ -3,10 +3,15 @@ local core = require("vernier.core.ffi")
 local loop = require("vernier.core.loop")
 local C, ffi = core.C, core.ffi
 
-local M = {}
+local M = { RESPONSE = tonumber(C.VN_EV_RESPONSE) }
 
-local DEFAULT_CONNECTIONS = 128
-local DEFAULT_CONNECT_TIMEOUT_NS, DEFAULT_TIMEOUT_NS = 10e9, 30e9
+local DEFAULTS = {
+  connect_timeout_ns = 10e9,
+  request_timeout_ns = 30e9,
+  connections = 128,
+  max_head = 0,
+  max_body = 0,
+}
 
 local CLASSES = {
   [tonumber(C.VN_ERESOLVE)] = "resolve",
@@ -25,15 +30,13 @@ function M.new(tag, options)
     path = options.path,
     header = options.host_header,
     ca = options.ca,
-    connect_timeout_ns = options.connect_timeout_ns or DEFAULT_CONNECT_TIMEOUT_NS,
-    request_timeout_ns = options.request_timeout_ns or DEFAULT_TIMEOUT_NS,
     port = options.port or (options.tls and 443 or 80),
     tls = options.tls and 1 or 0,
     verify = options.verify == false and 0 or 1,
-    connections = options.connections or DEFAULT_CONNECTIONS,
-    max_head = options.max_head or 0,
-    max_body = options.max_body or 0,
   })
+  for name, value in pairs(DEFAULTS) do
+    o[name] = options[name] or value
+  end
   local handle = C.vn_http_new(loop.handle, tag, o)
   if handle == nil then
     return nil, ffi.string(C.vn_errmsg()), options.tls and "tls" or "resolve"
@@ -59,19 +62,19 @@ function M.submit(handle, tag, method, path, headers, own_host, body, timeout_ns
   return true
 end
 
--- The body of a response, or the message of a failure.
+-- The message of a failure to resolve.
 function M.text(event)
   return ffi.string(event.data, event.len)
 end
 
--- The header lines of a response.
-function M.head(event)
-  return ffi.string(event.head, event.head_len)
-end
-
--- The class of a failure: resolve, connect, tls, timeout, reset or protocol.
-function M.class(event)
-  return CLASSES[event.status] or "reset"
+-- What a RESPONSE event says: HTTP status, body, header lines, sent_ns (0: never), at_ns; of a failure nil, message, nil,
+-- sent_ns, at_ns and its class: resolve, connect, tls, timeout, reset or protocol.
+function M.response(event)
+  local body = ffi.string(event.data, event.len)
+  if event.status < 0 then
+    return nil, body, nil, event.sent_ns, event.at_ns, CLASSES[event.status] or "reset"
+  end
+  return event.n, body, ffi.string(event.head, event.head_len), event.sent_ns, event.at_ns
 end
 
 function M.cancel_all(handle)

@@ -78,6 +78,11 @@ function M.columns(fd)
   return n > 0 and n or nil
 end
 
+-- The version of this binary.
+function M.version()
+  return ffi.string(C.vn_version())
+end
+
 function M.cores()
   return C.vn_process_cores()
 end

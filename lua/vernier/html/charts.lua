@@ -150,12 +150,12 @@ end
 
 -- clock: "response" or "service". Both are drawn to the same scale, so that they can be compared. nil without times.
 function M.latency(rows, clock, title, note)
+  if select(2, range_of(rows, clock)) == 0 then
+    return nil
+  end
   local low, high = range_of(rows, "response")
   local low_service, high_service = range_of(rows, "service")
   low, high = math.min(low, low_service), math.max(high, high_service)
-  if high == 0 then
-    return nil
-  end
   local series, entries = {}, {}
   for i, p in ipairs(PERCENTILES) do
     series[i] = {

@@ -1,4 +1,7 @@
 -- Shows how a run goes: on a terminal one updating block per round, else plain lines at an interval.
+local format = require("vernier.format")
+local histogram = require("vernier.core.histogram")
+local histogram = require("vernier.core.histogram")
 local process = require("vernier.core.process")
 local scheduler = require("vernier.scheduler")
 
@@ -22,7 +25,8 @@ function M:init(manager)
     terminal = process.is_terminal(2)
   end
   self._terminal = terminal and self.options.enabled
-  self._started_ns = scheduler.now()
+  self._drawn = 0 -- lines of the block
+  self._shown = {} -- the rounds and other tests that run now, in the order of their start
   if self.options.enabled then
     self:_line(("run %s with %d worker%s"):format(manager.run.dir, manager.n_workers, manager.n_workers == 1 and "" or "s"))
   end
@@ -31,9 +35,9 @@ end
 -- ---- writing ----
 
 function M:_erase()
-  if self._drawn then
-    io.stderr:write("\r\27[K")
-    self._drawn = false
+  if self._drawn > 0 then
+    io.stderr:write("\r\27[K", ("\27[A\27[K"):rep(self._drawn - 1))
+    self._drawn = 0
   end
 end
 
@@ -51,24 +55,40 @@ function M:message(_, level, text)
   end
 end
 
--- ---- a round ----
+-- ---- a round, or another test ----
 
-function M:round_start(manager, round, at_ns)
-  self._round, self._at_ns = round, at_ns
-  self._count = { submitted = 0, ok = 0, failed = 0, unfinished = 0, dropped = 0, runs = 0 }
-  self._previous, self._previous_ns = 0, at_ns
-  self._label = ("[%s] %d/%d"):format(round.label, manager.entry.index, #manager.benchmark.rounds)
-  self._p99 = require("vernier.core.histogram").new(3)
-  if self.options.enabled then
+local Shown = {}
+Shown.__index = Shown
+
+function M:_find(test)
+  for i, shown in ipairs(self._shown) do
+    if shown.test == test then
+      return shown, i
+    end
+  end
+end
+
+function M:round_start(manager, round, at_ns, test)
+  local index = manager.entry.index
+  self._shown[#self._shown + 1] = setmetatable({
+    round = round, test = test, at_ns = at_ns, previous = 0, previous_ns = at_ns, p99 = histogram.new(3),
+    count = { submitted = 0, ok = 0, failed = 0, unfinished = 0, dropped = 0, runs = 0 },
+    label = ("[%s]%s"):format(round.label, index and (" %d/%d"):format(index, #manager.benchmark.rounds) or ""),
+  }, Shown)
+  if self.options.enabled and not self._timer then
     self:_schedule()
   end
 end
 
 function M:run(_, record)
-  local c = self._count
-  if not c then
-    return
+  local shown = self:_find(record.test)
+  if shown then
+    shown:add(record)
   end
+end
+
+function Shown:add(record)
+  local c = self.count
   c.runs = c.runs + record.runs
   c.dropped = c.dropped + record.dropped
   for _, op in ipairs(record.ops) do
@@ -78,17 +98,17 @@ function M:run(_, record)
     c.unfinished = c.unfinished + op.unfinished
     local encoded = op.h and op.h.response
     if encoded then
-      self._p99:decode_add(encoded)
+      self.p99:decode_add(encoded)
     end
   end
 end
 
-local function share_done(self, elapsed)
-  local round = self._round
+function Shown:share_done(elapsed)
+  local round = self.round
   if round.duration then
     return math.min(1, elapsed / round.duration)
   end
-  return round.number and round.number > 0 and math.min(1, self._count.runs / round.number) or 0
+  return round.number and round.number > 0 and math.min(1, self.count.runs / round.number) or 0
 end
 
 local function duration_text(ns)
@@ -102,68 +122,86 @@ local function duration_text(ns)
   return ("%.3g s"):format(ns / 1e9)
 end
 
-function M:_figures(now)
-  local c = self._count
+function Shown:figures(now)
+  local c = self.count
   local finished = c.ok + c.failed
-  local rate = (finished - self._previous) / math.max(1e-9, (now - self._previous_ns) / SECOND)
-  local p99 = self._p99:count() > 0 and duration_text(self._p99:percentile(99)) or "-"
+  local rate = (finished - self.previous) / math.max(1e-9, (now - self.previous_ns) / SECOND)
+  local p99 = self.p99:count() > 0 and duration_text(self.p99:percentile(99)) or "-"
   return rate, c.submitted - finished - c.unfinished, p99
 end
 
-function M:_plain(now)
-  local c = self._count
-  local rate, flying, p99 = self:_figures(now)
-  self:_line(("%s %5.1f s  submitted %d  ok %d  failed %d  in flight %d  %.1f tx/s  p99 %s"):format(self._label,
-    (now - self._at_ns) / SECOND, c.submitted, c.ok, c.failed, flying, rate, p99))
+function Shown:plain(now)
+  local c = self.count
+  local rate, flying, p99 = self:figures(now)
+  return ("%s %5.1f s  submitted %d  ok %d  failed %d  in flight %d  %.1f tx/s  p99 %s"):format(self.label,
+    (now - self.at_ns) / SECOND, c.submitted, c.ok, c.failed, flying, rate, p99)
 end
 
-function M:_block(now)
-  local c = self._count
-  local rate, flying, p99 = self:_figures(now)
-  local done = share_done(self, (now - self._at_ns) / SECOND)
+function Shown:block(now)
+  local c = self.count
+  local rate, flying, p99 = self:figures(now)
+  local done = self:share_done((now - self.at_ns) / SECOND)
   local filled = math.floor(done * BAR + 0.5)
-  local text = ("%s [%s%s] %3.0f %%  %.0f tx/s  ok %d  failed %d  in flight %d  p99 %s"):format(self._label,
+  return ("%s [%s%s] %3.0f %%  %.0f tx/s  ok %d  failed %d  in flight %d  p99 %s"):format(self.label,
     ("█"):rep(filled), ("·"):rep(BAR - filled), done * 100, rate, c.ok, c.failed, flying, p99)
+end
+
+-- What the next figures count from.
+function Shown:settle(now)
+  if now - self.previous_ns > SECOND then
+    self.previous, self.previous_ns = self.count.ok + self.count.failed, now
+    self.p99:reset()
+  end
+end
+
+function M:_show(now)
+  local lines = {}
+  for _, shown in ipairs(self._shown) do
+    if now > shown.at_ns then
+      lines[#lines + 1] = self._terminal and shown:block(now) or shown:plain(now)
+      shown:settle(now)
+    end
+  end
+  if #lines == 0 then
+    return
+  end
   self:_erase()
-  io.stderr:write(text)
+  io.stderr:write(table.concat(lines, "\n"), self._terminal and "" or "\n")
   io.stderr:flush()
-  self._drawn = true
+  self._drawn = self._terminal and #lines or 0
 end
 
 function M:_schedule()
   local step = self._terminal and REDRAW_NS or self.options.interval * 1e6
   self._timer = scheduler.at(scheduler.now() + step, function()
-    local now = scheduler.now()
-    if now > self._at_ns then
-      if self._terminal then
-        self:_block(now)
-      else
-        self:_plain(now)
-      end
-      if now - self._previous_ns > SECOND then
-        self._previous, self._previous_ns = self._count.ok + self._count.failed, now
-        self._p99:reset()
-      end
-    end
+    self:_show(scheduler.now())
     self:_schedule()
   end)
 end
 
-function M:round_end(_, round, status, reasons)
-  if self._timer then
+function M:_forget(test)
+  local shown, i = self:_find(test)
+  if shown then
+    table.remove(self._shown, i)
+  end
+  if #self._shown == 0 and self._timer then
     scheduler.forget(self._timer)
     self._timer = nil
   end
-  local c = self._count
-  if self.options.enabled and c then
+  return shown
+end
+
+function M:round_end(_, round, status, reasons, test)
+  local shown = self:_forget(test)
+  if self.options.enabled and shown then
+    local c = shown.count
     local verdict = status == "ok" and "finished" or status
-    self:_line(("%s %s in %.1f s: submitted %d, ok %d, failed %d, unfinished %d"):format(self._label or round.label, verdict,
-      (scheduler.now() - self._at_ns) / SECOND, c.submitted, c.ok, c.failed, c.unfinished))
+    self:_line(("%s %s in %.1f s: submitted %d, ok %d, failed %d, unfinished %d"):format(shown.label, verdict,
+      (scheduler.now() - shown.at_ns) / SECOND, c.submitted, c.ok, c.failed, c.unfinished))
   end
   for _, reason in ipairs(reasons) do
     self:_line(("vernier: round %s failed: %s"):format(round.label, reason))
   end
-  self._count = nil
 end
 
 return M

@@ -280,10 +280,12 @@ local PAGE = [[
 </div><div id="tip"></div><script>{=script}</script></body></html>
 ]]
 
+local ROWS_MAX = 240 -- more would be finer than a chart's pixels
+
 local function body(results)
   local rows, rounds = {}, {}
   for i, t in ipairs(results.tests) do
-    rows[i] = { test = t, rows = results:representation("series", t) }
+    rows[i] = { test = t, rows = results:representation("series", t, ROWS_MAX) }
     rounds[i] = round.html(results, t, rows[i].rows)
   end
   return summary(rows) .. certificate(results) .. table.concat(rounds) .. system(results) .. environment(results)

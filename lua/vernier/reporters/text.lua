@@ -128,7 +128,7 @@ local function latency(title, member, spare)
     spare = spare,
     value = function(t)
       local response = t.figures.response_time
-      return format.seconds(response and response[member])
+      return format.duration(response and response[member])
     end,
   }
 end
@@ -168,12 +168,12 @@ local SUMMARY = {
   counter("Unfinished", "unfinished", "red", true),
   counter("Dropped", "dropped", "yellow", true),
   rate("Send Rate (TPS)", "send_rate"),
-  latency("Max Latency (s)", "max"),
-  latency("Min Latency (s)", "min"),
-  latency("Avg Latency (s)", "mean"),
-  latency("p50 (s)", "p50", true),
-  latency("p95 (s)", "p95", true),
-  latency("p99 (s)", "p99", true),
+  latency("Max Latency", "max"),
+  latency("Min Latency", "min"),
+  latency("Avg Latency", "mean"),
+  latency("p50", "p50", true),
+  latency("p95", "p95", true),
+  latency("p99", "p99", true),
   rate("Throughput (TPS)", "throughput"),
 }
 

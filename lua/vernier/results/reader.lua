@@ -70,7 +70,7 @@ local function worker_journals(names)
   return list
 end
 
--- Follows one worker journal: which loads it began, and which intervals it has.
+-- Follows one worker journal: which loads it began, and how far the intervals of each go.
 local Follower = {}
 Follower.__index = Follower
 
@@ -78,30 +78,42 @@ local function load_key(record)
   return tostring(record.test) .. "\0" .. tostring(record.load)
 end
 
--- False for an interval that this journal had already.
-function Follower:take(record)
+function Follower:see(record)
   if record.type == "begin" then
-    self.begun[tostring(record.load)] = record
+    self.begins[#self.begins + 1] = record
     self.seq[load_key(record)] = 0
   elseif record.type == "interval" then
-    local key, seq = load_key(record), tonumber(record.seq) or 0
-    if seq <= (self.seq[key] or 0) then
-      return false
-    end
-    self.seq[key] = seq
+    local key = load_key(record)
+    self.seq[key] = math.max(self.seq[key] or 0, tonumber(record.seq) or 0)
   end
-  return true
 end
 
--- Live files of a stem end in "-<load>.live"; the last load of that name begun in the journal is the one.
-local function live_load(name, stem)
+-- The load that a live file belongs to, by the name after its journal's: as the begin record says, else the load's own
+-- name (the last that began), else its number among the journal's loads.
+function Follower:load_of(name)
+  for _, member in ipairs({ "live", "load" }) do
+    for i = #self.begins, 1, -1 do
+      if tostring(self.begins[i][member]) == name then
+        return self.begins[i]
+      end
+    end
+  end
+  local number = tonumber(name)
+  return number and self.begins[math.min(number, #self.begins)]
+end
+
+function Follower:has(record)
+  return record.seq <= (self.seq[load_key(record)] or 0)
+end
+
+-- The part of a live file's name that follows its journal's stem: "worker-0-x.live" of "worker-0" is "x".
+local function live_name(name, stem)
   if name:sub(1, #stem + 1) == stem .. "-" then
     return name:sub(#stem + 2):match("^(.*)%.live$")
   end
 end
 
-local function read_live(path, follower, load, handlers)
-  local begin = follower.begun[load]
+local function read_live(path, name, follower, handlers)
   local record, message = live.read(path)
   if not record then
     if message then
@@ -109,27 +121,30 @@ local function read_live(path, follower, load, handlers)
     end
     return
   end
+  local begin = follower:load_of(name)
   if not begin then
-    handlers.damage(path .. ": no journal says which round this live interval belongs to")
+    -- A load that was made and never started has nothing to lose.
+    if record.runs > 0 then
+      handlers.damage(path .. ": no journal says which round this live interval belongs to")
+    end
     return
   end
   record.type, record.worker, record.test, record.load = "interval", begin.worker, begin.test, begin.load
-  if follower:take(record) then
+  if not follower:has(record) then
     handlers.record(record)
   end
 end
 
 local function read_worker(dir, worker, live_names, handlers)
-  local follower = setmetatable({ begun = {}, seq = {} }, Follower)
+  local follower = setmetatable({ begins = {}, seq = {} }, Follower)
   stream(dir .. "/" .. worker.stem .. ".journal", function(record)
-    if follower:take(record) then
-      handlers.record(record)
-    end
+    follower:see(record)
+    handlers.record(record)
   end, handlers.damage)
-  for _, name in ipairs(live_names) do
-    local load = live_load(name, worker.stem)
-    if load then
-      read_live(dir .. "/live/" .. name, follower, load, handlers)
+  for _, file_name in ipairs(live_names) do
+    local name = live_name(file_name, worker.stem)
+    if name then
+      read_live(dir .. "/live/" .. file_name, name, follower, handlers)
     end
   end
 end

@@ -102,8 +102,21 @@ local function join_last(rows)
   end
 end
 
--- The rows in order of time. They are the series' own: the caller only reads them.
-function M:rows()
+-- Neighbours added up until there are at most `limit` rows.
+function M:_coarser(limit)
+  local group, rows = math.ceil(#self._list / limit), {}
+  for i, row in ipairs(self._list) do
+    local at = math.ceil(i / group)
+    if not rows[at] then
+      rows[at] = new_row(self._digits, row.from_us, row.to_us)
+    end
+    add_row(rows[at], row)
+  end
+  return rows
+end
+
+-- The rows in order of time, at most `limit` if that is given. They are the series' own: the caller only reads them.
+function M:rows(limit)
   self:close()
   if not self._list then
     self._list = {}
@@ -111,6 +124,9 @@ function M:rows()
       self._list[#self._list + 1] = self._rows[i]
     end
     join_last(self._list)
+  end
+  if limit and #self._list > limit then
+    return self:_coarser(limit)
   end
   return self._list
 end

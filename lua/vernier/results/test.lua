@@ -354,8 +354,8 @@ function M:operation(name)
   return self._ops[name]
 end
 
-function M:rows()
-  return self._series:rows()
+function M:rows(limit)
+  return self._series:rows(limit)
 end
 
 return M
