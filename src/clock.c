@@ -18,14 +18,18 @@ __attribute__((constructor)) static void init_base(void) { base_ns = read_clock(
 
 double vn_clock_now(void) { return (double)(read_clock(CLOCK_MONOTONIC) - base_ns); }
 
-double vn_clock_wall_us(void) { return (double)(read_clock(CLOCK_REALTIME) / 1000); }
+double vn_clock_wall_us(void) {
+  int64_t us = read_clock(CLOCK_REALTIME) / 1000;
+  return (double)us;
+}
 
 double vn_clock_cpu_ns(void) { return (double)read_clock(CLOCK_PROCESS_CPUTIME_ID); }
 
 int vn_clock_set_base(const char *decimal) {
   char *end;
   long long value = strtoll(decimal, &end, 10);
-  if (*end || end == decimal || value < 0) return vn__fail(VN_EINVAL, "clock base \"%s\" is not a decimal number", decimal);
+  if (*end || end == decimal || value < 0)
+    return vn__fail(VN_EINVAL, "clock base \"%s\" is not a decimal number", decimal);
   base_ns = value;
   return 0;
 }

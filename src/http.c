@@ -73,9 +73,9 @@ static void on_sweep(uv_timer_t *timer) {
 
 /* Looks at the deadlines 20 times per timeout, every 1 to 50 ms. */
 static void start_sweep(vn_http *h, double timeout_ns) {
-  double ms = fmin(fmax(timeout_ns / 20e6, 1), SWEEP_MAX_MS);
-  if (h->sweep_ms && (double)h->sweep_ms <= ms) return;
-  h->sweep_ms = (uint64_t)ms;
+  if (VN_LIKELY(h->sweep_ms && timeout_ns >= h->sweep_timeout_ns)) return;
+  h->sweep_timeout_ns = timeout_ns;
+  h->sweep_ms = (uint64_t)fmin(fmax(timeout_ns / 20e6, 1), SWEEP_MAX_MS);
   uv_timer_start(&h->sweep, on_sweep, h->sweep_ms, h->sweep_ms);
 }
 
@@ -209,9 +209,9 @@ int vn_http_submit(vn_http *h, double tag, const vn_http_request *r) {
   }
   double timeout = r->timeout_ns > 0 ? r->timeout_ns : h->options.request_timeout_ns;
   queued q = {.tag = tag, .timeout_ns = timeout, .head_only = equals(r->method, r->method_len, "HEAD")};
-  q.deadline_ns = timeout > 0 ? vn_clock_now() + timeout : INFINITY;
-  start_sweep(h, fmin(timeout > 0 ? timeout : INFINITY, h->options.connect_timeout_ns));
+  start_sweep(h, timeout > 0 && timeout < h->options.connect_timeout_ns ? timeout : h->options.connect_timeout_ns);
   if (h->n_idle == 0) {
+    q.deadline_ns = timeout > 0 ? vn_clock_now() + timeout : INFINITY;
     rc = enqueue(h, &q, r);
     if (rc == 0) vn__http_pump(h);
     return rc;

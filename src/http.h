@@ -11,7 +11,8 @@ enum { VN__HTTP_ADDRESSES = 8, VN__HTTP_DETAIL = 512, VN__HTTP_KEEP = 256 * 1024
 
 typedef struct vn__http_queued { /* a request that waits for a connection */
   struct vn__http_queued *next;
-  double tag, deadline_ns, timeout_ns;
+  double tag, timeout_ns; /* timeout: 0 = none */
+  double deadline_ns;     /* 0: the timeout counts from sending */
   bool head_only;
   vn__buffer bytes;
 } vn__http_queued;
@@ -54,8 +55,9 @@ struct vn_http {
   vn__buffer out;
 
   uv_timer_t sweep;
-  uint64_t sweep_ms;
-  int handles; /* uv handles and requests that are not closed; 0: may be freed */
+  uint64_t sweep_ms;       /* 0: stopped */
+  double sweep_timeout_ns; /* the timeout that it was set for */
+  int handles;             /* uv handles and requests that are not closed; 0: may be freed */
   double connects, responses, errors;
 };
 

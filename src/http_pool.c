@@ -7,6 +7,7 @@
  * disagree about where a message ends (bytes nobody asked for, an answer before the whole request was written) is not
  * used again.
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -113,9 +114,9 @@ void vn__http_send(connection *c, const queued *q, const vn__buffer *bytes) {
   c->state = VN__HTTP_ACTIVE;
   c->tag = q->tag;
   c->timeout_ns = q->timeout_ns;
-  c->deadline_ns = q->deadline_ns;
   c->parser.head_only = q->head_only;
   int rc = vn__stream_write(&c->stream, bytes->data, bytes->len, &c->sent_ns);
+  c->deadline_ns = q->deadline_ns > 0 ? q->deadline_ns : q->timeout_ns > 0 ? c->sent_ns + q->timeout_ns : INFINITY;
   if (VN_LIKELY(rc == 0)) return;
   vn__http_fail_active(c, rc, describe(c->http));
   vn__http_pump(c->http);

@@ -34,7 +34,7 @@ int64_t vn__clock_absolute(double ns); /* CLOCK_MONOTONIC ns of a time since the
 struct vn_hist {
   uint32_t magic;
   int32_t digits;
-  int32_t half_bits;       /* each bucket adds 2^half_bits cells */
+  int32_t half_bits; /* each bucket adds 2^half_bits cells */
   int32_t ncells;
   uint64_t count;
   uint64_t min_ns, max_ns; /* exact; 24 h and 0 while empty */
@@ -43,9 +43,9 @@ struct vn_hist {
   uint64_t cells[];
 };
 
-size_t vn__hist_size(int digits);              /* bytes, a multiple of 64; 0: no such digits */
-int vn__hist_init(vn_hist *mem, int digits);   /* zeroed, 16-byte aligned memory of vn__hist_size(digits) bytes */
-int vn__hist_repair(vn_hist *h);               /* after its process was killed; VN_ECORRUPT: not a histogram */
+size_t vn__hist_size(int digits);            /* bytes, a multiple of 64; 0: no such digits */
+int vn__hist_init(vn_hist *mem, int digits); /* zeroed, 16-byte aligned memory of vn__hist_size(digits) bytes */
+int vn__hist_repair(vn_hist *h);             /* after its process was killed; VN_ECORRUPT: not a histogram */
 
 static inline int vn__hist_cell(const vn_hist *h, uint64_t ns) {
   uint64_t v = ns | (ns == 0);

@@ -28,7 +28,7 @@ struct vn_link {
   vn_loop *loop;
   double tag;
   int fd;
-  bool closed;  /* CLOSED was delivered or close was called */
+  bool closed; /* CLOSED was delivered or close was called */
   buffer in;
   pthread_mutex_t lock; /* guards out, broken and quit */
   pthread_cond_t wake;
@@ -81,7 +81,8 @@ static int queue_frame(vn_link *k, int kind, const char *data, size_t len) {
   if (k->broken) return vn__fail(VN_ECLOSED, "the link is closed");
   if (len > VN_LINK_MAX) return vn__fail(VN_ELIMIT, "a message of %zu bytes is over the limit of %d", len, VN_LINK_MAX);
   if (k->out.to - k->out.from + len > QUEUE_MAX) return vn__fail(VN_ELIMIT, "the peer does not read its messages");
-  if (!make_room(&k->out, FRAME_HEAD + len)) return vn__fail(VN_ENOMEM, "out of memory for a message of %zu bytes", len);
+  if (!make_room(&k->out, FRAME_HEAD + len))
+    return vn__fail(VN_ENOMEM, "out of memory for a message of %zu bytes", len);
   unsigned char head[FRAME_HEAD] = {len & 255, len >> 8 & 255, len >> 16 & 255, len >> 24 & 255, (unsigned char)kind};
   append(&k->out, head, sizeof head);
   append(&k->out, data, len);

@@ -84,13 +84,13 @@ int vn__live_add_operation(vn_live *v, const char *name) {
   vn_live_head *h = v->head;
   int found = find(name, vn__live_op(v, 0)->name, v->segment, h->n_ops);
   if (found >= 0) return found;
-  if (h->n_ops == VN_OP_MAX) return vn__fail(VN_ELIMIT, "more than %d operations, \"%s\" is one too many", VN_OP_MAX, name);
+  if (h->n_ops == VN_OP_MAX)
+    return vn__fail(VN_ELIMIT, "more than %d operations, \"%s\" is one too many", VN_OP_MAX, name);
   int rc = reserve(v, v->head_size + (h->n_ops + 1) * v->segment);
   if (rc) return rc;
   vn_live_op *op = vn__live_op(v, (int)h->n_ops);
   snprintf(op->name, sizeof op->name, "%s", name);
-  for (int clock = 0; clock < VN_CLOCKS; clock++)
-    vn__hist_init(vn__live_hist(v, (int)h->n_ops, clock), (int)h->digits);
+  for (int clock = 0; clock < VN_CLOCKS; clock++) vn__hist_init(vn__live_hist(v, (int)h->n_ops, clock), (int)h->digits);
   return (int)h->n_ops++;
 }
 

@@ -17,7 +17,7 @@ struct vn_loop {
   int pacing;
   bool wake_armed;
   double wake_ns; /* what wake_fd is armed for */
-  int handles; /* open handles of others */
+  int handles;    /* open handles of others */
   struct vn_scratch *scratch;
   struct vn_signal *signals;
   _Atomic uint64_t turns; /* twice the polls, odd inside one; read by the heartbeat thread */

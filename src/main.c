@@ -17,7 +17,8 @@ static const vn_embedded *find_embedded(const char *name) {
   return NULL;
 }
 
-/* A package searcher over the embedded bytecode: first, so that an installed module of the same name cannot shadow it. */
+/* A package searcher over the embedded bytecode: first, so that an installed module of the same name cannot shadow it.
+ */
 static int search_embedded(lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
   const vn_embedded *e = find_embedded(name);

@@ -33,8 +33,6 @@ struct vn_process {
   char buffer[65536];
 };
 
-extern char **environ;
-
 /* ---- spawning ---- */
 
 /* NUL-separated text as a NULL-terminated array that points into it. */
@@ -301,7 +299,7 @@ int vn_process_supervise(const char *args, size_t args_len) {
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (parent == 1 && getppid() == 1) return 127;
   char **argv = split(args, args_len, 0);
-  pid_t command = argv ? start_command(argv, &unblocked) : -1;
+  pid_t command = argv && argv[0] ? start_command(argv, &unblocked) : -1;
   free(argv);
   if (command < 0) return 127;
   for (int status = 0;;) {

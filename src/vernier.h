@@ -22,25 +22,25 @@ enum { VN_ABI = 1 };
 
 /* ---- errors ---- */
 
-#define VN_ERRORS(X)                                     \
-  X(AGAIN, 1, "nothing yet, ask again")                  \
-  X(INVAL, 2, "invalid argument")                        \
-  X(NOMEM, 3, "out of memory")                           \
-  X(IO, 4, "input/output error")                         \
-  X(NOSPC, 5, "no space left on device")                 \
-  X(CLOSED, 6, "closed")                                 \
-  X(TIMEDOUT, 7, "timed out")                            \
-  X(RESOLVE, 8, "name not resolved")                     \
-  X(CONNECT, 9, "cannot connect")                        \
-  X(TLS, 10, "TLS failure")                              \
-  X(RESET, 11, "connection closed by peer")              \
-  X(PROTOCOL, 12, "protocol violated by peer")           \
-  X(LIMIT, 13, "limit reached")                          \
-  X(SYNTAX, 14, "syntax error")                          \
-  X(CORRUPT, 15, "corrupt data")                         \
-  X(ACCES, 16, "permission denied")                      \
-  X(NOENT, 17, "no such file or directory")              \
-  X(EXIST, 18, "already exists")                         \
+#define VN_ERRORS(X)                           \
+  X(AGAIN, 1, "nothing yet, ask again")        \
+  X(INVAL, 2, "invalid argument")              \
+  X(NOMEM, 3, "out of memory")                 \
+  X(IO, 4, "input/output error")               \
+  X(NOSPC, 5, "no space left on device")       \
+  X(CLOSED, 6, "closed")                       \
+  X(TIMEDOUT, 7, "timed out")                  \
+  X(RESOLVE, 8, "name not resolved")           \
+  X(CONNECT, 9, "cannot connect")              \
+  X(TLS, 10, "TLS failure")                    \
+  X(RESET, 11, "connection closed by peer")    \
+  X(PROTOCOL, 12, "protocol violated by peer") \
+  X(LIMIT, 13, "limit reached")                \
+  X(SYNTAX, 14, "syntax error")                \
+  X(CORRUPT, 15, "corrupt data")               \
+  X(ACCES, 16, "permission denied")            \
+  X(NOENT, 17, "no such file or directory")    \
+  X(EXIST, 18, "already exists")               \
   X(DONE, 19, "finished")
 
 #define VN_ERROR_ENUM(name, number, text) VN_E##name = -number,
@@ -53,11 +53,11 @@ const char *vn_version(void);
 
 /* ---- clock ---- */
 
-double vn_clock_now(void);                    /* ns since the base, CLOCK_MONOTONIC */
-double vn_clock_wall_us(void);                /* us since 1970 (exact until 2255) */
-double vn_clock_cpu_ns(void);                 /* CPU time of this process, user + system */
-int vn_clock_set_base(const char *decimal);   /* absolute CLOCK_MONOTONIC ns; all local processes of a run share it */
-const char *vn_clock_base(void);              /* the base as decimal text; valid until the next call */
+double vn_clock_now(void);                  /* ns since the base, CLOCK_MONOTONIC */
+double vn_clock_wall_us(void);              /* us since 1970 (exact until 2255) */
+double vn_clock_cpu_ns(void);               /* CPU time of this process, user + system */
+int vn_clock_set_base(const char *decimal); /* absolute CLOCK_MONOTONIC ns; all local processes of a run share it */
+const char *vn_clock_base(void);            /* the base as decimal text; valid until the next call */
 
 /* ---- random numbers: xoshiro256**, keyed so that the same key gives the same stream ---- */
 
@@ -82,7 +82,7 @@ typedef struct vn_hist_cell {
   int32_t pad;
 } vn_hist_cell;
 
-vn_hist *vn_hist_new(int digits); /* NULL: digits not in 1-5, or no memory */
+vn_hist *vn_hist_new(int digits);              /* NULL: digits not in 1-5, or no memory */
 vn_hist *vn_hist_salvage(const vn_hist *dead); /* repaired copy of one whose process was killed; NULL: it is none */
 void vn_hist_free(vn_hist *h);
 void vn_hist_record(vn_hist *h, double ns); /* below 1 ns counts as 1 ns (0 stays 0 in min), above 24 h as 24 h */
@@ -93,11 +93,12 @@ double vn_hist_min(const vn_hist *h);    /* exact; 0 when empty */
 double vn_hist_max(const vn_hist *h);    /* exact */
 double vn_hist_mean(const vn_hist *h);   /* exact sum / count */
 double vn_hist_stddev(const vn_hist *h); /* of the population, from exact sums */
-double vn_hist_percentile(const vn_hist *h, double p); /* highest value equivalent to the p-th percentile, at most max */
+double vn_hist_percentile(const vn_hist *h,
+                          double p); /* highest value equivalent to the p-th percentile, at most max */
 int vn_hist_next(const vn_hist *h, vn_hist_cell *cell); /* pull iterator over non-empty cells; 1, or 0 at the end */
 double vn_hist_encoded_max(const vn_hist *h);           /* bytes that vn_hist_encode needs at most */
-int vn_hist_encode(const vn_hist *h, char *out, size_t cap);       /* base64 text; its length or VN_ELIMIT */
-int vn_hist_decode_add(vn_hist *h, const char *text, size_t len);  /* adds an encoded histogram of equal digits */
+int vn_hist_encode(const vn_hist *h, char *out, size_t cap);      /* base64 text; its length or VN_ELIMIT */
+int vn_hist_decode_add(vn_hist *h, const char *text, size_t len); /* adds an encoded histogram of equal digits */
 
 /* ---- event loop: one per process, entered through vn_poll ---- */
 
@@ -137,7 +138,7 @@ typedef struct vn_loop_state { /* read-only for Lua */
   double turns;                /* polls so far */
   double stalls;               /* turns that took over 10 ms outside vn_poll */
   double longest_stall_ns;
-  double tags_stale;           /* counted by the scheduler: events of a stale generation */
+  double tags_stale; /* counted by the scheduler: events of a stale generation */
 } vn_loop_state;
 
 typedef enum vn_pacing { VN_PACING_PRECISE = 0, VN_PACING_ECONOMICAL, VN_PACING_BATCHED } vn_pacing;
@@ -155,9 +156,9 @@ int vn_loop_handles(vn_loop *l);                         /* open handles other t
 
 typedef struct vn_process vn_process;
 typedef struct vn_process_options {
-  const char *args; /* NUL-separated, args_len bytes; the first is the program */
-  const char *env;  /* NUL-separated NAME=VALUE that replace or extend the environment; may be NULL */
-  const char *cwd;  /* NULL = inherited */
+  const char *args;   /* NUL-separated, args_len bytes; the first is the program */
+  const char *env;    /* NUL-separated NAME=VALUE that replace or extend the environment; may be NULL */
+  const char *cwd;    /* NULL = inherited */
   const char *output; /* file that receives stdout and stderr (appended); NULL = see capture */
   uint32_t args_len, env_len;
   int32_t link_fd; /* becomes fd 3 of the child; -1 = none */
@@ -169,22 +170,23 @@ int vn_process_pid(const vn_process *p);
 int vn_process_signal(vn_process *p, int signum); /* to its process group */
 void vn_process_close(vn_process *p);             /* forgets it: does not end it */
 int vn_process_die_with_parent(int parent_pid);   /* PDEATHSIG = SIGKILL, then checks that the parent still lives */
-int vn_process_supervise(const char *args, size_t args_len); /* supervisor's main: runs a command, ends all it started */
-int vn_process_self(void); /* pid */
+int vn_process_supervise(const char *args,
+                         size_t args_len); /* supervisor's main: runs a command, ends all it started */
+int vn_process_self(void);                 /* pid */
 int vn_process_isatty(int fd);
-int vn_process_columns(int fd);                  /* terminal width, or 0 */
-int vn_process_cores(void);                      /* usable by this process */
+int vn_process_columns(int fd);                          /* terminal width, or 0 */
+int vn_process_cores(void);                              /* usable by this process */
 int vn_process_raise_nofile(double *limit, double want); /* raises the soft limit up to the hard one */
-double vn_process_rss_anon(void);                /* bytes, from /proc/self/status */
+double vn_process_rss_anon(void);                        /* bytes, from /proc/self/status */
 
 /* ---- link: framed messages between manager and worker ---- */
 
 enum { VN_LINK_MAX = 64 * 1024 * 1024 }; /* bytes a message may have */
 typedef struct vn_link vn_link;
 
-int vn_link_pair(int *fds); /* a connected, close-on-exec socket pair */
-vn_link *vn_link_open(vn_loop *l, double tag, int fd); /* persistent tag: MESSAGE, HEARTBEAT, then one CLOSED */
-int vn_link_send(vn_link *k, const char *data, size_t len); /* queued whole; VN_ECLOSED, VN_ELIMIT */
+int vn_link_pair(int *fds);                                  /* a connected, close-on-exec socket pair */
+vn_link *vn_link_open(vn_loop *l, double tag, int fd);       /* persistent tag: MESSAGE, HEARTBEAT, then one CLOSED */
+int vn_link_send(vn_link *k, const char *data, size_t len);  /* queued whole; VN_ECLOSED, VN_ELIMIT */
 int vn_link_start_heartbeat(vn_link *k, double interval_ns); /* a thread that sends the loop's turns */
 double vn_link_pending(vn_link *k);                          /* bytes queued and not yet written */
 int vn_link_flush(vn_link *k, double timeout_ns);            /* blocks until written; VN_ETIMEDOUT, VN_ECLOSED */
@@ -204,11 +206,11 @@ int vn_file_write(const char *path, const char *data, size_t len, int mode); /* 
 /* ---- journal: append-only, checksummed records ---- */
 
 typedef struct vn_journal vn_journal;
-vn_journal *vn_journal_create(const char *path); /* NULL: see vn_errmsg; fails if it exists */
-vn_journal *vn_journal_open(const char *path);   /* for reading */
+vn_journal *vn_journal_create(const char *path);                    /* NULL: see vn_errmsg; fails if it exists */
+vn_journal *vn_journal_open(const char *path);                      /* for reading */
 int vn_journal_append(vn_journal *j, const char *data, size_t len); /* whole or not at all; VN_ENOSPC, VN_EIO */
-/* 1; 0 at the end; VN_ECORRUPT for each damaged record, which is passed over (a torn one is the last). The data is valid
- * until the next call. */
+/* 1; 0 at the end; VN_ECORRUPT for each damaged record, which is passed over (a torn one is the last). The data is
+ * valid until the next call. */
 int vn_journal_next(vn_journal *j, const char **data, size_t *len);
 void vn_journal_close(vn_journal *j);
 
@@ -220,24 +222,24 @@ typedef enum vn_clock_kind { VN_RESPONSE = 0, VN_SERVICE, VN_LATENESS, VN_BLOCKE
 
 typedef struct vn_counters { /* of one operation in one interval, or sums of such */
   double submitted, ok, failed, unfinished;
-  double trimmed;                          /* transactions left out of histograms and rates */
-  double classes[VN_CLASS_MAX];            /* failed, by class number */
+  double trimmed;               /* transactions left out of histograms and rates */
+  double classes[VN_CLASS_MAX]; /* failed, by class number */
 } vn_counters;
 
 typedef struct vn_load_counters { /* of a load in one interval */
   double runs, empty, dropped, late;
-  double last_due_ns;             /* highest intended time of a run, since round start */
+  double last_due_ns;              /* highest intended time of a run, since round start */
   double first_ns, last_finish_ns; /* of the untrimmed transactions, since round start; first is -1 when none */
-  double seq;                     /* number of this interval, from 1 */
-  double from_ns, to_ns;          /* since round start; to is 0 while the interval is open */
+  double seq;                      /* number of this interval, from 1 */
+  double from_ns, to_ns;           /* since round start; to is 0 while the interval is open */
 } vn_load_counters;
 
 typedef struct vn_stats { /* of a load in one worker since the round's start; what feedback controllers read */
-  double runs, runs_finished, in_flight;       /* run slots */
-  double submitted, finished, ok, failed;      /* transactions */
-  double response_sum_ns, service_sum_ns;      /* over finished */
+  double runs, runs_finished, in_flight;  /* run slots */
+  double submitted, finished, ok, failed; /* transactions */
+  double response_sum_ns, service_sum_ns; /* over finished */
   double dropped, late, permitted;
-  double last_finish_ns;                       /* since round start */
+  double last_finish_ns; /* since round start */
 } vn_stats;
 
 typedef struct vn_run {
@@ -265,8 +267,8 @@ typedef struct vn_load_options {
   double trim_runs;   /* first and last runs of this worker that are left out of the headline */
   double trim_ns;     /* the same in intended time, for rounds by duration */
   double late_after_ns;
-  double max_in_flight; /* run slots; at least 1 */
-  double budget_ns;     /* take() gives AGAIN when this long has passed since the last poll */
+  double max_in_flight;  /* run slots; at least 1 */
+  double budget_ns;      /* take() gives AGAIN when this long has passed since the last poll */
   const char *live_path; /* file of the live interval; NULL: memory only */
   int32_t catch_up;
   int32_t digits;   /* of the histograms */
@@ -281,14 +283,16 @@ vn_load *vn_load_new(vn_loop *l, const vn_load_options *o);
 void vn_load_free(vn_load *d); /* removes the live file: what it held is in the journal */
 void vn_load_keep(vn_load *d); /* … unless it is not: the file stays */
 void vn_load_start(vn_load *d, double start_ns);
-int vn_load_permit(vn_load *d, double index, double due_ns); /* due since round start. 0; EAGAIN queue full; EDONE over */
-void vn_load_turn(vn_load *d);   /* the pacer's turn begins: the budget counts from here */
-int vn_load_take(vn_load *d);    /* a run slot that is due, or EAGAIN (none due, or budget), ELIMIT in flight, EDONE */
+int vn_load_permit(vn_load *d, double index,
+                   double due_ns); /* due since round start. 0; EAGAIN queue full; EDONE over */
+void vn_load_turn(vn_load *d);     /* the pacer's turn begins: the budget counts from here */
+int vn_load_take(vn_load *d); /* a run slot that is due, or EAGAIN (none due, or budget), ELIMIT in flight, EDONE */
 void vn_load_release(vn_load *d, int run); /* the run is over */
 vn_run *vn_load_run(vn_load *d, int run);  /* stays at its address while the load lives */
-int vn_load_operation(vn_load *d, const char *name); /* number of the operation, made if new; ELIMIT: VN_OP_MAX reached */
-int vn_load_class(vn_load *d, const char *name);     /* number of the error class, made if new; ELIMIT */
-int vn_tx_open(vn_load *d, int run, int op);         /* a transaction starts */
+int vn_load_operation(vn_load *d,
+                      const char *name);         /* number of the operation, made if new; ELIMIT: VN_OP_MAX reached */
+int vn_load_class(vn_load *d, const char *name); /* number of the error class, made if new; ELIMIT */
+int vn_tx_open(vn_load *d, int run, int op);     /* a transaction starts */
 vn_tx *vn_load_tx(vn_load *d, int tx);
 void vn_tx_close(vn_load *d, int tx, int class_number); /* ok: -1 */
 double vn_load_next_due(const vn_load *d); /* absolute ns of the next due run that may start, or infinity */
@@ -302,8 +306,8 @@ void vn_load_next_interval(vn_load *d); /* the closed interval has been written:
 vn_live *vn_live_open(const char *path); /* of a process that may be dead; NULL: see vn_errmsg */
 void vn_live_close(vn_live *v);
 const vn_load_counters *vn_live_counters(vn_live *v);
-int vn_live_settled(const vn_live *v);        /* 1: being cleared, its interval is in the journal already */
-int vn_live_operations(const vn_live *v);     /* how many */
+int vn_live_settled(const vn_live *v);                   /* 1: being cleared, its interval is in the journal already */
+int vn_live_operations(const vn_live *v);                /* how many */
 const char *vn_live_operation(const vn_live *v, int op); /* its name */
 const vn_counters *vn_live_operation_counters(vn_live *v, int op);
 vn_hist *vn_live_hist(vn_live *v, int op, int clock);
@@ -362,10 +366,10 @@ typedef enum vn_http_method {
 const char *vn_http_method_name(int method); /* "?" for VN_METHOD_OTHER */
 
 typedef struct vn_http_options {
-  const char *host;   /* name or address: resolved, connected to, verified by TLS; NULL with path */
-  const char *path;   /* of a unix socket; NULL: TCP */
-  const char *header; /* value of the Host field; NULL: host and port */
-  const char *ca;     /* TLS: PEM file of trusted certificates; NULL: the system's store */
+  const char *host;          /* name or address: resolved, connected to, verified by TLS; NULL with path */
+  const char *path;          /* of a unix socket; NULL: TCP */
+  const char *header;        /* value of the Host field; NULL: host and port */
+  const char *ca;            /* TLS: PEM file of trusted certificates; NULL: the system's store */
   double connect_timeout_ns; /* TCP and TLS handshake; also name resolution */
   double request_timeout_ns; /* from submit to the whole response; 0: none */
   int32_t port;
@@ -390,8 +394,8 @@ typedef struct vn_http_request { /* copied by submit */
 } vn_http_request;
 
 typedef struct vn_http_stats {
-  double connects;                   /* connections established so far */
-  double responses, errors;          /* events so far */
+  double connects;                    /* connections established so far */
+  double responses, errors;           /* events so far */
   int32_t open, idle, active, queued; /* connections open and of these idle; requests sent, requests waiting */
 } vn_http_stats;
 
@@ -422,7 +426,7 @@ typedef struct vn_server_options {
 } vn_server_options;
 
 typedef struct vn_server_response { /* copied by reply */
-  const char *headers; /* lines "Name: value\r\n" without Content-Length; may be NULL */
+  const char *headers;              /* lines "Name: value\r\n" without Content-Length; may be NULL */
   const char *body;
   uint32_t headers_len, body_len;
   int32_t status;

@@ -4,6 +4,7 @@ local file = require("vernier.core.file")
 local findings = require("vernier.config.findings")
 local network = require("vernier.config.network")
 local plugins = require("vernier.plugins")
+local preflight = require("vernier.preflight")
 local process = require("vernier.core.process")
 local redact = require("vernier.config.redact")
 local settings = require("vernier.settings")
@@ -41,70 +42,57 @@ local function wants_help(argv)
   end
 end
 
--- Relative paths on the command line start here, those of settings in the workspace.
+-- Relative paths on the command line start here, those of settings in the workspace. A benchmark file may bring its
+-- network along, so the second may be nil.
 local function paths_of(resolved, rest)
   local bench = rest[1] or resolved:path("benchconfig")
   local net = rest[2] or resolved:path("networkconfig")
   if not bench then
     return nil, "Benchmark configuration file path is not set (vernier run BENCH NETWORK)"
-  elseif not net then
-    return nil, "Network configuration file path is not set (vernier run BENCH NETWORK)"
   elseif rest[3] then
     return nil, ('what is "%s"? There is one benchmark file and one network file'):format(rest[3])
+  end
+  for _, file_of in ipairs({ { "Benchmark", bench }, { "Network", net } }) do
+    if not file.realpath(file_of[2]) then
+      return nil, ('%s configuration file "%s" does not exist'):format(unpack(file_of))
+    end
   end
   return bench, net
 end
 
-local function existing(path, what)
-  local real = file.realpath(path)
-  if not real then
-    return nil, ('%s configuration file "%s" does not exist'):format(what, path)
+local NO_NETWORK = "Network configuration file path is not set (vernier run BENCH NETWORK, or network: in the benchmark file)"
+
+-- The network that the benchmark names by its path in the workspace, or holds itself; the findings, and the file.
+local function network_of(bench, bench_path, workspace)
+  local within = bench.network
+  if type(within) == "string" then
+    local path = within:sub(1, 1) == "/" and within or workspace .. "/" .. within
+    local net, found = network.load(path, "run", workspace)
+    return net, found, path
   end
-  return real
+  local net, found = network.resolve({ file = bench_path, value = within }, "run", workspace)
+  return net, found, bench_path
 end
 
--- Loads both files and shows everything that is wrong with them in one go.
+-- Loads both files and shows everything that is wrong with them in one go. Gives the benchmark, the network and its file.
 local function load_files(resolved, bench_path, net_path, workspace)
   local bench, bench_found = benchmark.load(bench_path, { mode = "run", workspace = workspace,
     workers = resolved:get("workers") })
-  local net, net_found = network.load(net_path, "run", workspace)
+  local net, net_found
+  if net_path then
+    net, net_found = network.load(net_path, "run", workspace)
+  elseif bench and bench.network then
+    net, net_found, net_path = network_of(bench, bench_path, workspace)
+  end
   for _, found in ipairs({ bench_found, net_found }) do
     if #found > 0 then
       complain(found)
     end
   end
-  return bench and net and bench, net
-end
-
--- Loads every plug-in once, so that a syntax error shows before anything starts.
-local function check_plugins(bench, net, workspace)
-  local problems = {}
-  local function try(kind, name)
-    local module, message = plugins.load(kind, name, workspace)
-    if not module then
-      problems[message] = true
-    end
-    return module
+  if bench and not net_found then
+    io.stderr:write("vernier: ", NO_NETWORK, "\n")
   end
-  try("connector", net.connector)
-  for _, round in ipairs(bench.rounds) do
-    local workload = try("workload", round.workload.module)
-    if workload and not workload.run then
-      problems[("workload %s has no run hook"):format(round.workload.module)] = true
-    end
-    try("rate controller", round.rate.type)
-  end
-  for _, stage in ipairs(bench.stages or {}) do
-    if stage.stage ~= "rounds" then
-      try("stage", stage.stage)
-    end
-  end
-  local list = {}
-  for message in pairs(problems) do
-    list[#list + 1] = "vernier: " .. message .. "\n"
-  end
-  table.sort(list)
-  return #list == 0 or nil, table.concat(list)
+  return bench and net and bench, net, net_path
 end
 
 local function pacing_of(resolved, workers)
@@ -212,20 +200,14 @@ function M.run(argv)
   if not workspace then
     return cli.fail(("workspace %s: %s"):format(resolved:get("workspace"), message))
   end
-  for path, what in pairs({ [bench_path] = "Benchmark", [net_path] = "Network" }) do
-    local ok, why = existing(path, what)
-    if not ok then
-      return cli.fail(why)
-    end
-  end
-  local bench, net = load_files(resolved, bench_path, net_path, workspace)
+  local bench, net, net_file = load_files(resolved, bench_path, net_path, workspace)
   if not bench then
     return 2
   end
   file.chdir(workspace)
-  local ok, problems = check_plugins(bench, net, workspace)
+  local ok, problems = preflight.check(bench, net, workspace, { benchmark = bench_path, network = net_file })
   if not ok then
-    io.stderr:write(problems)
+    io.stderr:write(problems, "\n")
     return 2
   end
   return start(resolved, bench, net, workspace, argv)

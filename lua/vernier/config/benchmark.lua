@@ -3,7 +3,8 @@
 --   {name, description, workers, rounds = {{label, description, number | duration (s), rate = {type, opts, position},
 --    workload = {module, arguments}, trim, position, and those of rounds.OWN that were given}…},
 --    stages = {{stage, properties, position} | {stage = "rounds"}…} | nil, monitors = {resource, transaction, observer},
---    onFailure = "continue" | "stop" | nil, legacy = whether it uses clients}
+--    onFailure = "continue" | "stop" | nil, legacy = whether it uses clients,
+--    network = path or mapping of the system under test | nil}
 --
 -- Tables below opts, arguments and options are the parsed ones: nobody may change them.
 local document = require("vernier.config.document")
@@ -15,7 +16,7 @@ local stages = require("vernier.config.stages")
 
 local M = {}
 
-local ROOT = { known = { "test", "monitors", "monitor", "observer" }, anchors = true }
+local ROOT = { known = { "test", "monitors", "monitor", "observer", "network" }, anchors = true }
 local TEST = { known = { "name", "description", "workers", "clients", "rounds", "stages", "onFailure" } }
 local WRONG_FILE = { "blockchain", "command", "caliper", "info" }
 
@@ -86,6 +87,15 @@ local function stem(path)
   return path:match("([^/]+)%.%w+$") or path
 end
 
+-- The system under test, where the file brings it along: the path of a network file, or what stands in one.
+local function read_network(root)
+  local network = root:get("network")
+  if network ~= nil and type(network) ~= "string" and not section.is_mapping(network) then
+    root:error("network", '"network" must be the path of a network file or what stands in one')
+  end
+  return network
+end
+
 local function resolve(context, root, file)
   local test = section.open(context.findings, root:mapping("test"), TEST, "")
   context.legacy = test:get("clients") ~= nil
@@ -96,6 +106,7 @@ local function resolve(context, root, file)
   benchmark.workers = context.workers or benchmark.workers
   benchmark.rounds = read_rounds(context, test, benchmark.stages ~= nil)
   benchmark.monitors = monitors.read(context, root)
+  benchmark.network = read_network(root)
   check_round_workers(context, benchmark.rounds, benchmark.workers)
   return benchmark
 end

@@ -1,7 +1,6 @@
 -- Shows how a run goes: on a terminal one updating block per round, else plain lines at an interval.
 local format = require("vernier.format")
 local histogram = require("vernier.core.histogram")
-local histogram = require("vernier.core.histogram")
 local process = require("vernier.core.process")
 local scheduler = require("vernier.scheduler")
 
@@ -111,22 +110,11 @@ function Shown:share_done(elapsed)
   return round.number and round.number > 0 and math.min(1, self.count.runs / round.number) or 0
 end
 
-local function duration_text(ns)
-  if ns < 1e3 then
-    return ("%.0f ns"):format(ns)
-  elseif ns < 1e6 then
-    return ("%.3g us"):format(ns / 1e3)
-  elseif ns < 1e9 then
-    return ("%.3g ms"):format(ns / 1e6)
-  end
-  return ("%.3g s"):format(ns / 1e9)
-end
-
 function Shown:figures(now)
   local c = self.count
   local finished = c.ok + c.failed
   local rate = (finished - self.previous) / math.max(1e-9, (now - self.previous_ns) / SECOND)
-  local p99 = self.p99:count() > 0 and duration_text(self.p99:percentile(99)) or "-"
+  local p99 = self.p99:count() > 0 and format.duration(self.p99:percentile(99)) or "-"
   return rate, c.submitted - finished - c.unfinished, p99
 end
 
