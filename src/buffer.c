@@ -23,6 +23,14 @@ int vn__buffer_add(vn__buffer *b, const void *data, size_t len) {
   return 0;
 }
 
+void vn__buffer_put_number(vn__buffer *b, uint64_t n) {
+  char digits[20];
+  size_t i = sizeof digits;
+  do digits[--i] = (char)('0' + n % 10);
+  while (n /= 10);
+  vn__buffer_put(b, digits + i, sizeof digits - i);
+}
+
 void vn__buffer_trim(vn__buffer *b, size_t keep) {
   b->len = 0;
   if (b->cap > keep) vn__buffer_free(b);

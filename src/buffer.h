@@ -16,7 +16,8 @@ int vn__buffer_add(vn__buffer *b, const void *data, size_t len);
 void vn__buffer_trim(vn__buffer *b, size_t keep); /* empties it; gives memory back if it holds more than keep */
 void vn__buffer_free(vn__buffer *b);
 
-/* Without a check: after vn__buffer_reserve. */
+/* Without a check: after vn__buffer_reserve. A number needs 20 bytes at most. */
+void vn__buffer_put_number(vn__buffer *b, uint64_t n);
 static inline void vn__buffer_put(vn__buffer *b, const char *data, size_t len) {
   memcpy(b->data + b->len, data, len);
   b->len += len;

@@ -164,7 +164,11 @@ static int build(const vn_http *h, vn__buffer *b, const vn_http_request *r) {
   vn__buffer_put(b, " HTTP/1.1\r\n", 11);
   if (!(r->flags & VN_HTTP_OWN_HOST)) vn__buffer_put(b, h->host_line, h->host_line_len);
   if (r->headers_len) vn__buffer_put(b, r->headers, r->headers_len);
-  if (needs_length(r)) b->len += (size_t)sprintf(b->data + b->len, "Content-Length: %zu\r\n", body_len);
+  if (needs_length(r)) {
+    vn__buffer_put(b, "Content-Length: ", 16);
+    vn__buffer_put_number(b, body_len);
+    vn__buffer_put(b, "\r\n", 2);
+  }
   vn__buffer_put(b, "\r\n", 2);
   if (body_len) vn__buffer_put(b, r->body, body_len);
   return 0;

@@ -167,19 +167,28 @@ static bool may_have_body(const connection *c, int status) {
   return !c->head_only && status != 204 && status != 304 && status >= 200;
 }
 
+#define PUT(b, literal) vn__buffer_put(b, literal, sizeof literal - 1)
+
 static int build(vn__buffer *b, const connection *c, const vn_server_response *r, bool last) {
+  const char *reason = reason_of(r->status);
   size_t body_len = r->body ? r->body_len : 0;
   int rc = vn__buffer_reserve(b, r->headers_len + body_len + 256);
   if (rc < 0) return rc;
-  b->len += (size_t)sprintf(b->data + b->len, "HTTP/1.1 %d %s\r\n", r->status, reason_of(r->status));
-  if (r->status != 204 && r->status != 304)
-    b->len += (size_t)sprintf(b->data + b->len, "Content-Length: %zu\r\n", body_len);
+  PUT(b, "HTTP/1.1 ");
+  vn__buffer_put_number(b, (uint64_t)r->status);
+  PUT(b, " ");
+  vn__buffer_put(b, reason, strlen(reason));
+  if (r->status != 204 && r->status != 304) {
+    PUT(b, "\r\nContent-Length: ");
+    vn__buffer_put_number(b, body_len);
+  }
   if (last)
-    vn__buffer_put(b, "Connection: close\r\n", 19);
+    PUT(b, "\r\nConnection: close");
   else if (c->old)
-    vn__buffer_put(b, "Connection: keep-alive\r\n", 24);
+    PUT(b, "\r\nConnection: keep-alive");
+  PUT(b, "\r\n");
   if (r->headers_len) vn__buffer_put(b, r->headers, r->headers_len);
-  vn__buffer_put(b, "\r\n", 2);
+  PUT(b, "\r\n");
   if (body_len && may_have_body(c, r->status)) vn__buffer_put(b, r->body, body_len);
   return 0;
 }

@@ -121,6 +121,11 @@ local function run_command(name, argv)
   return command.run(args)
 end
 
+-- What `#!/usr/bin/env vernier` in the first line of a file gives as the first word.
+local function is_benchmark_file(word)
+  return word:find("/", 1, true) or word:match("%.lua$") or word:match("%.ya?ml$") or word:match("%.json$")
+end
+
 function M.main(...)
   local argv = { ... }
   local name = table.remove(argv, 1)
@@ -130,8 +135,8 @@ function M.main(...)
     print("vernier " .. M.version())
     return 0
   elseif not M.command(name) then
-    if name:match("%.lua$") then
-      return run_command("lua", { name, unpack(argv) })
+    if is_benchmark_file(name) then
+      return run_command("run", { name, unpack(argv) })
     end
     local hint = near.hint(name, M.COMMANDS)
     return M.fail(('unknown command "%s"%s'):format(name, hint and " (" .. hint .. ")" or "; see vernier help"))

@@ -231,6 +231,9 @@ end
 -- Gives response, sent_ns, at_ns; or nil, message, class, sent_ns (0: never sent), at_ns.
 function Client:send(method, path, headers, body, timeout_ns)
   local own_host
+  if not self._handle then
+    error("the client is closed", 0)
+  end
   headers, body, own_host = encode(self, headers, body)
   local tag = scheduler.tag()
   local ok, message = core.submit(self._handle, tag, method, path, headers, own_host, body, timeout_ns)
@@ -252,12 +255,14 @@ end
 
 -- Drops all requests and connections; tasks that wait for a response are never resumed.
 function Client:cancel_all()
-  core.cancel_all(self._handle)
+  if self._handle then
+    core.cancel_all(self._handle)
+  end
 end
 
 -- {connects, responses, errors: so far; open, idle, active, queued: now}
 function Client:stats()
-  return core.stats(self._handle)
+  return core.stats(self._handle or error("the client is closed", 2))
 end
 
 function Client:close()

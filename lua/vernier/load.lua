@@ -198,6 +198,9 @@ local function runner(load)
   local hook, sut = workload.run, ctx.sut
   local co = scheduler.current()
   sut._load = load
+  scheduler.guard(function(err)
+    load:_controller_failed(err)
+  end)
   while true do
     local run = core.take(handle)
     if run >= 0 then
@@ -225,7 +228,7 @@ end
 -- ---- the pacer ----
 
 -- Due times of a global schedule, as far ahead as the queue wants them.
-function Load:_ask_global()
+function Load:_feed_global()
   local handle, spec = self._handle, self._spec
   if self._fed or core.queued(handle) > FEED_LOW then
     return
@@ -256,7 +259,7 @@ function Load:_ask_global()
 end
 
 -- One due time at a time: the answer depends on what has finished meanwhile.
-function Load:_ask_feedback()
+function Load:_feed_feedback()
   local handle, controller, ctx, stats = self._handle, self._controller, self._controller_ctx, self._stats
   self._ask_at = huge
   while not self._fed and core.queued(handle) < FEED_HIGH do
@@ -273,13 +276,10 @@ function Load:_ask_feedback()
   end
 end
 
--- Refills the queue; a controller that fails ends the load, not the worker.
-function Load:_feed()
-  local ok, err = xpcall(self._ask, on_error, self)
-  if not ok then
-    self._fed = true
-    self:fail("the rate controller failed: " .. tostring(err))
-  end
+-- A controller that fails ends the load, not the worker.
+function Load:_controller_failed(err)
+  self._fed = true
+  self:fail("the rate controller failed: " .. tostring(err))
 end
 
 function Load:_resume_runner()
@@ -301,7 +301,10 @@ function Load:_pump()
   local deadline = now + BUDGET_NS
   core.turn(handle)
   if self._ask_at <= now or not self._feedback then
-    self:_feed()
+    local ok, err = xpcall(self._feed, on_error, self)
+    if not ok then
+      self:_controller_failed(err)
+    end
   end
   while true do
     local due = core.next_due(handle)
@@ -460,7 +463,7 @@ function M.new(spec)
     _key_sent = {}, _key_over = {},
   }, Load)
   self._feedback = spec.controller.schedule == "worker"
-  self._ask = self._feedback and Load._ask_feedback or Load._ask_global
+  self._feed = self._feedback and Load._feed_feedback or Load._feed_global
   -- A controller without random access is asked for every index, also those of other workers.
   self._step = self._feedback and 1 or (spec.controller.random_access and spec.workers or 1)
   self._index = self._step > 1 and spec.worker or 0

@@ -314,9 +314,14 @@ function Manager:status()
   return "ok", 0
 end
 
--- The report stage's own work: the run's verdict goes into the journal first, so that reports can show it.
+-- The report stage's own work: the run's verdict goes into the journal first, so that reports can show it. Afterwards
+-- only another verdict is written: what is reported later must be what was reported first.
 function Manager:record_end()
   local status, exit = self:status()
+  if exit == self._recorded_exit then
+    return
+  end
+  self._recorded_exit = exit
   self.run:record({ type = "run-end", status = status, exit = exit, at_us = clock.now() / 1e3 })
 end
 

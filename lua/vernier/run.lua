@@ -8,6 +8,8 @@ local M = {}
 local Run = {}
 Run.__index = Run
 
+local PRIVATE = 448 -- 0700: configuration and results may be confidential
+
 local function folder_name(name, wall_us)
   local plain = name:gsub("[^%w%._-]+", "-"):gsub("^%-+", ""):sub(1, 60)
   return (plain == "" and "run" or plain) .. "-" .. os.date("%Y%m%d-%H%M%S", math.floor(wall_us / 1e6))
@@ -18,11 +20,11 @@ local function make_folder(base, name)
     local dir = base .. "/" .. name .. (n > 1 and "." .. n or "")
     local kind = file.kind(dir)
     if not kind then
-      local ok, message = file.mkdir(dir .. "/live", 448) -- 0700: configuration and results may be confidential
-      if not ok then
-        return nil, message
+      local ok, message = file.mkdir(dir, PRIVATE)
+      if ok then
+        ok, message = file.mkdir(dir .. "/live", PRIVATE)
       end
-      return dir
+      return ok and dir, message
     end
   end
   return nil, base .. ": a thousand runs of that name already"

@@ -54,8 +54,21 @@ function M.forget(tag)
   end
 end
 
+local guards = setmetatable({}, { __mode = "k" }) -- coroutine -> what to do when it fails
+
 local function fail(co, message)
-  error(debug.traceback(co, tostring(message)), 0)
+  local text, guard = debug.traceback(co, tostring(message)), guards[co]
+  if not guard then
+    error(text, 0)
+  end
+  guards[co] = nil
+  guard(text)
+end
+
+-- An error in the running task calls fn(traceback) instead of ending the program. Cheaper than a pcall around a hot
+-- loop, which the compiler does not see through.
+function M.guard(fn)
+  guards[current] = fn
 end
 
 local function step(co, a, b, c, d, e, f)
@@ -176,6 +189,7 @@ end
 local function task_body(fn, a, b, c)
   while true do
     fn(a, b, c)
+    guards[current] = nil
     n_idle = n_idle + 1
     idle[n_idle] = current
     fn, a, b, c = yield()

@@ -32,16 +32,22 @@ end
 
 -- headers: lines "Name: value\r\n…" or nil. 0; or nil, message, code when the client has gone.
 function Server:reply(request, status, headers, body, close)
+  if not self._handle then
+    return nil, "the server is closed"
+  end
   return core.reply(self._handle, request, status, headers, body, close)
 end
 
 -- Instead of a reply: ends the connection, with a TCP RST if reset.
 function Server:drop(request, reset)
+  if not self._handle then
+    return nil, "the server is closed"
+  end
   return core.drop(self._handle, request, reset)
 end
 
 function Server:connections()
-  return core.connections(self._handle)
+  return self._handle and core.connections(self._handle) or 0
 end
 
 -- Completes the arrival log and closes everything: 0; or nil, message, code if the log could not be written.

@@ -70,6 +70,19 @@ local function check_file(path, options)
   return result, found, kind
 end
 
+-- The network that a benchmark brings along. 2 if there is an error in it.
+local function check_network_of(benchmark, path, options, resolved)
+  if not benchmark or not benchmark.network then
+    return nil
+  end
+  local result, found = network.of_benchmark(benchmark, path, "check", options.workspace)
+  if #found > 0 then
+    print(found:text())
+  end
+  resolved.network = resolved.network or result
+  return found.errors > 0 and 2 or nil
+end
+
 -- args: paths, and options = {expand, workspace}. 0, or 2 if there is an error in any file.
 function M.run(args)
   local options, status = args.options or {}, 0
@@ -86,6 +99,7 @@ function M.run(args)
     status = found.errors > 0 and 2 or status
     if kind == "benchmark" then
       table.insert(resolved.benchmark, result)
+      status = check_network_of(result, path, options, resolved) or status
     elseif kind == "network" then
       resolved.network = result
     end

@@ -25,16 +25,14 @@ function M.run(argv)
     return 2
   end
   _G.arg = { [0] = path, unpack(argv, 2) }
-  os.exit = remember_exit -- so that the state is closed and the loop with it -- luacheck: ignore
+  -- So that the state is closed, and the loop with it.
+  os.exit = remember_exit -- luacheck: ignore
   local ok, result = xpcall(chunk, on_error, unpack(argv, 2))
   if not ok and type(result) == "table" and result.exit then
     return result.exit
   elseif not ok then
     io.stderr:write("vernier: ", tostring(result), "\n")
     return 1
-  end
-  if type(result) == "table" and result.test then -- a suite that was started by its #! line
-    return require("vernier.cli.run").run({ path, unpack(argv, 2) })
   end
   return tonumber(result) or 0
 end

@@ -53,7 +53,7 @@ local function paths_of(resolved, rest)
     return nil, ('what is "%s"? There is one benchmark file and one network file'):format(rest[3])
   end
   for _, file_of in ipairs({ { "Benchmark", bench }, { "Network", net } }) do
-    if not file.realpath(file_of[2]) then
+    if file_of[2] and not file.realpath(file_of[2]) then
       return nil, ('%s configuration file "%s" does not exist'):format(unpack(file_of))
     end
   end
@@ -61,18 +61,6 @@ local function paths_of(resolved, rest)
 end
 
 local NO_NETWORK = "Network configuration file path is not set (vernier run BENCH NETWORK, or network: in the benchmark file)"
-
--- The network that the benchmark names by its path in the workspace, or holds itself; the findings, and the file.
-local function network_of(bench, bench_path, workspace)
-  local within = bench.network
-  if type(within) == "string" then
-    local path = within:sub(1, 1) == "/" and within or workspace .. "/" .. within
-    local net, found = network.load(path, "run", workspace)
-    return net, found, path
-  end
-  local net, found = network.resolve({ file = bench_path, value = within }, "run", workspace)
-  return net, found, bench_path
-end
 
 -- Loads both files and shows everything that is wrong with them in one go. Gives the benchmark, the network and its file.
 local function load_files(resolved, bench_path, net_path, workspace)
@@ -82,7 +70,7 @@ local function load_files(resolved, bench_path, net_path, workspace)
   if net_path then
     net, net_found = network.load(net_path, "run", workspace)
   elseif bench and bench.network then
-    net, net_found, net_path = network_of(bench, bench_path, workspace)
+    net, net_found, net_path = network.of_benchmark(bench, bench_path, "run", workspace)
   end
   for _, found in ipairs({ bench_found, net_found }) do
     if #found > 0 then

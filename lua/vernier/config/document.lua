@@ -105,7 +105,7 @@ function M.read(path)
   local text, reason = read_text(path)
   if not text then
     return failure(path, ("cannot be read: %s"):format(reason))
-  elseif path:find("%.lua$") then
+  elseif path:find("%.lua$") or text:find("^#!") and not path:find("%.%w+$") then
     return run_script(path)
   elseif text:find("^%s*$") then
     return failure(path, "the file is empty")

@@ -105,4 +105,17 @@ function M.load(path, mode, workspace)
   return M.resolve(doc, mode, workspace)
 end
 
+-- The network that a benchmark brings along (see vernier.config.benchmark): by its path in the workspace, or in itself.
+-- The network or nil, the findings, and the file in which it stands.
+function M.of_benchmark(benchmark, benchmark_path, mode, workspace)
+  local within = benchmark.network
+  if type(within) == "string" then
+    local path = within:sub(1, 1) == "/" and within or workspace .. "/" .. within
+    local network, found = M.load(path, mode, workspace)
+    return network, found, path
+  end
+  local network, found = M.resolve({ file = benchmark_path, value = within }, mode, workspace)
+  return network, found, benchmark_path
+end
+
 return M

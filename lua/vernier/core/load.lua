@@ -12,7 +12,8 @@ local M = {
 
 local CATCH_UP = { all = C.VN_CATCH_UP_ALL, drop = C.VN_CATCH_UP_DROP }
 
--- options: number, duration_ns, trim_runs, trim_ns, late_after_ns, max_in_flight, budget_ns, live_path, catch_up, digits, feedback.
+-- options: number, duration_ns, trim_runs, trim_ns, late_after_ns, max_in_flight, budget_ns, live_path, catch_up, digits,
+-- feedback.
 -- Returns the handle, or nil, message, code. Free it with M.free.
 function M.new(options)
   local o = ffi.new("vn_load_options", {

@@ -1,6 +1,7 @@
 -- Shows how a run goes: on a terminal one updating block per round, else plain lines at an interval.
 local format = require("vernier.format")
 local histogram = require("vernier.core.histogram")
+local json = require("vernier.json")
 local process = require("vernier.core.process")
 local scheduler = require("vernier.scheduler")
 
@@ -17,6 +18,16 @@ local SECOND = 1e9
 local REDRAW_NS = 250e6
 local BAR = 24
 local LEVELS = { warning = "warning: ", error = "error: ", info = "" }
+local STALE = 3 -- an interval is no longer news after so many times its length
+
+-- Texts of others must not steer the terminal; messages may have several lines.
+local function harmless(text)
+  return (json.utf8(tostring(text)):gsub("[^%C\n\t]+", " "):gsub("\194[\128-\159]", " "))
+end
+
+local function plain(text)
+  return (harmless(text):gsub("[\n\t]+", " "))
+end
 
 function M:init(manager)
   local terminal = self.options.terminal
@@ -50,7 +61,7 @@ function M:message(_, level, text)
     return
   end
   if LEVELS[level] ~= "" or self.options.enabled then
-    self:_line("vernier: " .. (LEVELS[level] or "") .. text)
+    self:_line("vernier: " .. (LEVELS[level] or "") .. harmless(text))
   end
 end
 
@@ -70,9 +81,9 @@ end
 function M:round_start(manager, round, at_ns, test)
   local index = manager.entry.index
   self._shown[#self._shown + 1] = setmetatable({
-    round = round, test = test, at_ns = at_ns, previous = 0, previous_ns = at_ns, p99 = histogram.new(3),
+    round = round, test = test, at_ns = at_ns, latest = {}, p99 = histogram.new(3),
     count = { submitted = 0, ok = 0, failed = 0, unfinished = 0, dropped = 0, runs = 0 },
-    label = ("[%s]%s"):format(round.label, index and (" %d/%d"):format(index, #manager.benchmark.rounds) or ""),
+    label = ("[%s]%s"):format(plain(round.label), index and (" %d/%d"):format(index, #manager.benchmark.rounds) or ""),
   }, Shown)
   if self.options.enabled and not self._timer then
     self:_schedule()
@@ -86,8 +97,10 @@ function M:run(_, record)
   end
 end
 
+-- Counts the interval, and keeps what the next figures say: the last interval of each worker and load.
 function Shown:add(record)
   local c = self.count
+  local before, encoded = c.ok + c.failed, {}
   c.runs = c.runs + record.runs
   c.dropped = c.dropped + record.dropped
   for _, op in ipairs(record.ops) do
@@ -95,10 +108,12 @@ function Shown:add(record)
     c.ok = c.ok + op.ok
     c.failed = c.failed + op.failed
     c.unfinished = c.unfinished + op.unfinished
-    local encoded = op.h and op.h.response
-    if encoded then
-      self.p99:decode_add(encoded)
-    end
+    encoded[#encoded + 1] = op.h and op.h.response
+  end
+  local length_ns = (record.to_us - record.from_us) * 1e3
+  if length_ns > 0 then
+    self.latest[record.worker .. "/" .. record.load] = { length_ns = length_ns, encoded = encoded,
+      finished = c.ok + c.failed - before, until_ns = scheduler.now() + STALE * length_ns }
   end
 end
 
@@ -110,12 +125,20 @@ function Shown:share_done(elapsed)
   return round.number and round.number > 0 and math.min(1, self.count.runs / round.number) or 0
 end
 
+-- Rate and p99 of the last intervals, and how many are in flight.
 function Shown:figures(now)
-  local c = self.count
-  local finished = c.ok + c.failed
-  local rate = (finished - self.previous) / math.max(1e-9, (now - self.previous_ns) / SECOND)
+  local rate, c = 0, self.count
+  self.p99:reset()
+  for _, latest in pairs(self.latest) do
+    if now < latest.until_ns then
+      rate = rate + latest.finished / (latest.length_ns / SECOND)
+      for _, text in ipairs(latest.encoded) do
+        self.p99:decode_add(text)
+      end
+    end
+  end
   local p99 = self.p99:count() > 0 and format.duration(self.p99:percentile(99)) or "-"
-  return rate, c.submitted - finished - c.unfinished, p99
+  return rate, c.submitted - c.ok - c.failed - c.unfinished, p99
 end
 
 function Shown:plain(now)
@@ -134,20 +157,11 @@ function Shown:block(now)
     ("█"):rep(filled), ("·"):rep(BAR - filled), done * 100, rate, c.ok, c.failed, flying, p99)
 end
 
--- What the next figures count from.
-function Shown:settle(now)
-  if now - self.previous_ns > SECOND then
-    self.previous, self.previous_ns = self.count.ok + self.count.failed, now
-    self.p99:reset()
-  end
-end
-
 function M:_show(now)
   local lines = {}
   for _, shown in ipairs(self._shown) do
     if now > shown.at_ns then
       lines[#lines + 1] = self._terminal and shown:block(now) or shown:plain(now)
-      shown:settle(now)
     end
   end
   if #lines == 0 then
@@ -188,7 +202,7 @@ function M:round_end(_, round, status, reasons, test)
       (scheduler.now() - shown.at_ns) / SECOND, c.submitted, c.ok, c.failed, c.unfinished))
   end
   for _, reason in ipairs(reasons) do
-    self:_line(("vernier: round %s failed: %s"):format(round.label, reason))
+    self:_line(("vernier: round %s failed: %s"):format(plain(round.label), harmless(reason)))
   end
 end
 

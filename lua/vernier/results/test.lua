@@ -246,8 +246,9 @@ function M:_judge()
   self.status = self.end_status or "interrupted"
   local t = self.total
   if t.submitted > 0 and t.ok == 0 and self.status ~= "interrupted" then
-    if t.failed > 0 or self.status == "ok" then
-      table.insert(self.reasons, 1, ("none of %.0f transactions succeeded"):format(t.submitted))
+    local reason = ("none of %.0f transactions succeeded"):format(t.submitted)
+    if (t.failed > 0 or self.status == "ok") and self.reasons[1] ~= reason then -- the manager may have said it, too
+      table.insert(self.reasons, 1, reason)
     end
     self.status = "failed"
   end
