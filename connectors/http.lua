@@ -119,10 +119,10 @@ function M:run(request, tx)
   local response, a, b, c, d = client:send(request.method or "GET", self._base .. path, request.headers, request.body,
     request.timeout and request.timeout * SECOND or 0)
   if not response then
-    tx.sent_ns, tx.finished_ns = c, d
+    http.stamp(tx, c, d)
     return nil, a, b
   end
-  tx.sent_ns, tx.finished_ns = a, b
+  http.stamp(tx, a, b)
   local message, class = judge(response, request.expect)
   if message then
     return nil, message, class, response

@@ -256,7 +256,7 @@ vn_loop *vn_loop_new(void) {
 }
 
 void vn_loop_free(vn_loop *l) {
-  if (!l) return;
+  if (!l || l->handles > 0) return; /* the program ends by an error: there is nobody left to close what is open */
   uv_close((uv_handle_t *)&l->wake, NULL);
   for (vn_signal *s = l->signals; s; s = s->next) uv_close((uv_handle_t *)&s->uv, NULL);
   uv_run(&l->uv, UV_RUN_DEFAULT);

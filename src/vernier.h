@@ -243,7 +243,7 @@ typedef struct vn_stats { /* of a load in one worker since the round's start; wh
 } vn_stats;
 
 typedef struct vn_run {
-  double index;       /* global (schedule = global) or local index, 0-based */
+  double index;       /* in the plan, 0-based, unique over all workers */
   double intended_ns; /* absolute */
   double started_ns;
   int32_t sends, trimmed;

@@ -11,7 +11,7 @@ local core = require("vernier.core.http")
 local json = require("vernier.json")
 local scheduler = require("vernier.scheduler")
 
-local M = {}
+local M = { stamp = core.stamp } -- stamp(tx, sent_ns, finished_ns)
 
 scheduler.decode(core.RESPONSE, core.response)
 

@@ -261,6 +261,7 @@ end
 -- One due time at a time: the answer depends on what has finished meanwhile.
 function Load:_feed_feedback()
   local handle, controller, ctx, stats = self._handle, self._controller, self._controller_ctx, self._stats
+  local stride, offset = self._spec.workers, self._spec.worker -- so that a run's index is unique over all workers
   self._ask_at = huge
   while not self._fed and core.queued(handle) < FEED_HIGH do
     local due, again = controller.run(controller, ctx, self._index, stats, scheduler.now() - self._start_ns)
@@ -268,7 +269,7 @@ function Load:_feed_feedback()
       self._ask_at = again and self._start_ns + again or huge
       return
     end
-    if core.permit(handle, self._index, due) ~= 0 then
+    if core.permit(handle, self._index * stride + offset, due) ~= 0 then
       self._fed = true
       return
     end

@@ -201,8 +201,8 @@ function Manager:command(name, text)
   elseif event.status ~= 0 then
     reason = ("was ended by signal %d"):format(event.status)
   elseif event.n ~= 0 then
-    local tail = tail_of(log)
-    reason = ("exited with status %d%s"):format(event.n, tail ~= "" and ":\n" .. tail or "")
+    local tail, signal = tail_of(log), event.n > 128 and (" (signal %d)"):format(event.n - 128) or ""
+    reason = ("exited with status %d%s%s"):format(event.n, signal, tail ~= "" and ":\n" .. tail or "")
   end
   child:close()
   self._command = nil

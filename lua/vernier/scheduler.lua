@@ -300,7 +300,7 @@ end
 function M.run(main, ...)
   local args, n = { ... }, select("#", ...)
   local result
-  stopping = false
+  ready, n_ready, stopping = {}, 0, false -- an earlier run may have ended by an error in the middle of a turn
   M.spawn(function()
     result = { main(unpack(args, 1, n)) }
     stopping = true

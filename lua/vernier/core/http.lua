@@ -77,6 +77,11 @@ function M.response(event)
   return event.n, body, ffi.string(event.head, event.head_len), event.sent_ns, event.at_ns
 end
 
+-- Sets a transaction's stamps: a function of its own is compiled also where it is called behind a wait.
+function M.stamp(tx, sent_ns, finished_ns)
+  tx.sent_ns, tx.finished_ns = sent_ns, finished_ns
+end
+
 function M.cancel_all(handle)
   C.vn_http_cancel_all(handle)
 end
