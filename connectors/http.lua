@@ -109,25 +109,29 @@ local function judge(response, expect)
   end
 end
 
+-- The connector's answer from the client's: response, sent_ns, at_ns; or nil, message, class, sent_ns, at_ns.
+local function settle(tx, expect, response, a, b, c, d)
+  if not response then
+    http.stamp(tx, c, d)
+    return nil, a, b
+  end
+  http.stamp(tx, a, b)
+  local message, class = judge(response, expect)
+  if message then
+    return nil, message, class, response
+  end
+  return response
+end
+
 function M:run(request, tx)
   if type(request) ~= "table" then
     error("the http connector expects a request like {method =, path =, headers =, body =}", 0)
   elseif request.contract then
     request = of_contract(request)
   end
-  local client, path = self._client, request.path or "/"
-  local response, a, b, c, d = client:send(request.method or "GET", self._base .. path, request.headers, request.body,
-    request.timeout and request.timeout * SECOND or 0)
-  if not response then
-    http.stamp(tx, c, d)
-    return nil, a, b
-  end
-  http.stamp(tx, a, b)
-  local message, class = judge(response, request.expect)
-  if message then
-    return nil, message, class, response
-  end
-  return response
+  local path = request.path or "/"
+  return settle(tx, request.expect, self._client:send(request.method or "GET", self._base .. path, request.headers,
+    request.body, request.timeout and request.timeout * SECOND or 0))
 end
 
 M["end"] = function(self)

@@ -3,17 +3,9 @@
 local cli = require("vernier.cli")
 local plugins = require("vernier.plugins")
 local settings = require("vernier.settings")
+local sorted = require("vernier.sorted")
 
 local KINDS = { "workload", "rate controller", "connector", "stage", "observer", "monitor", "reporter" }
-
-local function sorted_names(t)
-  local names = {}
-  for name in pairs(t) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return names
-end
 
 local function type_of(spec)
   local kind = spec.type or "any"
@@ -70,7 +62,7 @@ local function add_row(out, name, spec)
 end
 
 local function add_options(out, declared, prefix)
-  for _, name in ipairs(sorted_names(declared)) do
+  for _, name in ipairs(sorted(declared)) do
     add_row(out, prefix .. name, declared[name])
     if declared[name].fields then
       add_options(out, declared[name].fields, prefix .. name .. ".")
@@ -186,7 +178,7 @@ local function man_page()
   for _, name in ipairs(cli.COMMANDS) do
     local command = cli.command(name)
     out[#out + 1] = (".TP\n.B %s\n%s."):format(roff(name), roff((command.summary:gsub("^%l", string.upper))))
-    for _, option in ipairs(sorted_names(command.options or {})) do
+    for _, option in ipairs(sorted(command.options or {})) do
       out[#out + 1] = (".RS\n.TP\n.B \\-\\-%s\n%s\n.RE"):format(roff(option), roff(doc_of(command.options[option])))
     end
   end

@@ -87,9 +87,9 @@ end
 
 function M:init(ctx)
   local o = ctx.arguments
-  local headers, body = o.headers or {}, o.body
+  local headers, body = o.headers, o.body
   if type(body) == "table" then
-    body, headers = http.encode_json(body), json_headers(headers)
+    body, headers = http.encode_json(body), json_headers(headers or {})
   elseif body ~= nil then
     body = tostring(body)
   end

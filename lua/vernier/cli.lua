@@ -5,6 +5,7 @@
 local near = require("vernier.near")
 local options = require("vernier.options")
 local process = require("vernier.core.process")
+local sorted = require("vernier.sorted")
 
 local M = {}
 
@@ -26,15 +27,6 @@ function M.command(name)
       return require("vernier.cli." .. name)
     end
   end
-end
-
-local function sorted_names(t)
-  local names = {}
-  for name in pairs(t) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return names
 end
 
 local function value_of(spec, text)
@@ -76,7 +68,7 @@ function M.parse(declared, argv)
     elseif name then
       local full, spec = find_option(declared, name)
       if not full then
-        local hint = near.hint(name, sorted_names(declared), "--")
+        local hint = near.hint(name, sorted(declared), "--")
         return nil, ("unknown option %s%s"):format(word, hint and " (" .. hint .. ")" or "")
       end
       if value == nil and spec.type == "boolean" then

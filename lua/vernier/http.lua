@@ -10,6 +10,7 @@ local cjson = require("cjson")
 local core = require("vernier.core.http")
 local json = require("vernier.json")
 local scheduler = require("vernier.scheduler")
+local sorted = require("vernier.sorted")
 
 local M = { stamp = core.stamp } -- stamp(tx, sent_ns, finished_ns)
 
@@ -36,21 +37,10 @@ local function encode_field(lines, name, value)
   lines[#lines + 1] = name .. ": " .. value .. "\r\n"
 end
 
-local function sorted_names(headers)
-  local names = {}
-  for name in pairs(headers) do
-    names[#names + 1] = name
-  end
-  table.sort(names, function(a, b)
-    return tostring(a) < tostring(b)
-  end)
-  return names
-end
-
 -- Header lines of a table (a list as value gives several lines), and the set of their lower-case names.
 function M.encode_headers(headers)
   local lines, names = {}, {}
-  for _, name in ipairs(sorted_names(headers)) do
+  for _, name in ipairs(sorted(headers)) do
     local value = headers[name]
     for _, one in ipairs(type(value) == "table" and value or { value }) do
       encode_field(lines, name, one)
@@ -227,6 +217,13 @@ local function encode(self, headers, body)
   return block.text, body and tostring(body), block.own_host
 end
 
+local function received(status, text, head, sent_ns, at_ns, class)
+  if class then
+    return nil, text, class, sent_ns, at_ns
+  end
+  return setmetatable({ status = status, body = text, _head = head }, Response), sent_ns, at_ns
+end
+
 -- headers: table, or lines "Name: value\r\n…", or nil; body: text, or table (JSON), or nil; timeout_ns: 0 = the client's.
 -- Gives response, sent_ns, at_ns; or nil, message, class, sent_ns (0: never sent), at_ns.
 function Client:send(method, path, headers, body, timeout_ns)
@@ -241,11 +238,7 @@ function Client:send(method, path, headers, body, timeout_ns)
     scheduler.forget(tag)
     error(message, 0)
   end
-  local status, text, head, sent_ns, at_ns, class = scheduler.wait(tag)
-  if class then
-    return nil, text, class, sent_ns, at_ns
-  end
-  return setmetatable({ status = status, body = text, _head = head }, Response), sent_ns, at_ns
+  return received(scheduler.wait(tag))
 end
 
 -- The same from {method = "GET", path = "/", headers, body, timeout_ns}.

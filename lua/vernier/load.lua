@@ -34,6 +34,20 @@ local function send_untimed(self, request)
   return connector.run(connector, request, core.untimed_tx())
 end
 
+-- What follows an answer is a function of its own: it is compiled also where it is called behind a wait.
+local function close(self, load, tx, result, message, class, response)
+  self._open = nil
+  if load._closed then
+    error(M.OVER, 0)
+  end
+  if result ~= nil and result ~= false then
+    core.close_tx(load._handle, tx, -1)
+    return result
+  end
+  core.close_tx(load._handle, tx, load:_failed(class or "check", message or "failed"))
+  return nil, message, class, response
+end
+
 local function send_one(self, request, operation)
   local load = self._load
   if not load then
@@ -47,17 +61,7 @@ local function send_one(self, request, operation)
   local tx = core.open_tx(handle, self._run, number)
   local record = load._txs[tx] or load:_tx(tx)
   self._open = tx
-  local result, message, class, response = connector.run(connector, request, record)
-  self._open = nil
-  if load._closed then
-    error(M.OVER, 0)
-  end
-  if result ~= nil and result ~= false then
-    core.close_tx(handle, tx, -1)
-    return result
-  end
-  core.close_tx(handle, tx, load:_failed(class or "check", message or "failed"))
-  return nil, message, class, response
+  return close(self, load, tx, connector.run(connector, request, record))
 end
 
 local function send_parallel(self, requests, operation)
@@ -195,7 +199,7 @@ end
 local function runner(load)
   local ctx = new_context(load)
   local handle, runs, workload = load._handle, load._runs, load._workload
-  local hook, sut = workload.run, ctx.sut
+  local hook, sut, feedback = workload.run, ctx.sut, load._feedback
   local co = scheduler.current()
   sut._load = load
   scheduler.guard(function(err)
@@ -215,8 +219,8 @@ local function runner(load)
         run_failed(load, ctx, run, err)
       end
       core.release(handle, run)
-      if load._feedback then
-        load:_feed()
+      if feedback and not load._fed then
+        load:_permit_one() -- the pacer asks for more in its turn: a loop in here would not be compiled
       end
     else
       load._idle[#load._idle + 1] = co
@@ -258,22 +262,27 @@ function Load:_feed_global()
   self._index = index
 end
 
--- One due time at a time: the answer depends on what has finished meanwhile.
+-- Asks a feedback controller once; true if it permitted a run. Whoever gets true may ask again.
+function Load:_permit_one()
+  local handle, controller, spec = self._handle, self._controller, self._spec
+  local due, again = controller.run(controller, self._controller_ctx, self._index, self._stats,
+    scheduler.now() - self._start_ns)
+  if not due then
+    self._ask_at = again and self._start_ns + again or huge
+    return false
+  end
+  -- A run's index is unique over all workers.
+  if core.permit(handle, self._index * spec.workers + spec.worker, due) ~= 0 then
+    self._fed, self._ask_at = true, huge
+    return false
+  end
+  self._index, self._ask_at = self._index + 1, 0
+  return true
+end
+
+-- As many as it permits now: its answer depends on what has finished meanwhile.
 function Load:_feed_feedback()
-  local handle, controller, ctx, stats = self._handle, self._controller, self._controller_ctx, self._stats
-  local stride, offset = self._spec.workers, self._spec.worker -- so that a run's index is unique over all workers
-  self._ask_at = huge
-  while not self._fed and core.queued(handle) < FEED_HIGH do
-    local due, again = controller.run(controller, ctx, self._index, stats, scheduler.now() - self._start_ns)
-    if not due then
-      self._ask_at = again and self._start_ns + again or huge
-      return
-    end
-    if core.permit(handle, self._index * stride + offset, due) ~= 0 then
-      self._fed = true
-      return
-    end
-    self._index = self._index + 1
+  while not self._fed and core.queued(self._handle) < FEED_HIGH and self:_permit_one() do -- luacheck: ignore
   end
 end
 

@@ -32,6 +32,9 @@ end
 
 function Manager:_worker_events()
   return {
+    ready = function()
+      scheduler.wake_key(self._key_ready)
+    end,
     lost = function(handle, reason)
       self.run:event("worker-lost", "worker " .. handle.index .. " " .. reason, handle.index)
       self:notify("warning", ("worker %d %s"):format(handle.index, reason))
@@ -51,31 +54,58 @@ function Manager:_worker_events()
   }
 end
 
--- All workers, started or replaced where they are missing; or nil, message and the index of the one that failed.
-function Manager:workers()
-  local fresh = {}
+-- Starts what is missing; nil, message, index of the worker that could not be started.
+function Manager:_start_workers()
   for index = 0, self.n_workers - 1 do
     local old = self._handles[index + 1]
-    if not old or old.lost then
+    if not old or old.lost or old.failed then
       if old then
         old:close()
       end
       local handle, message = worker_handle.start(index, self:_hello(index), self:_worker_events(), self.limits)
       if not handle then
+        self._handles[index + 1] = nil
         return nil, message, index
       end
       self._handles[index + 1] = handle
-      fresh[#fresh + 1] = handle
     end
   end
-  for _, handle in ipairs(fresh) do
-    local ok, reason = handle:ready()
-    if not ok then
-      handle.lost = handle.lost or reason
-      return nil, reason, handle.index
+  return true
+end
+
+-- Those that have not answered hello yet; or nil, message and the index of one that cannot be used.
+function Manager:_unready_workers()
+  local list = {}
+  for index = 0, self.n_workers - 1 do
+    local handle = self._handles[index + 1]
+    local ready, reason = handle:ready()
+    if reason then
+      return nil, reason, index
+    elseif not ready then
+      list[#list + 1] = handle
     end
   end
-  return self._handles
+  return list
+end
+
+-- All workers, started or replaced where they are missing; or nil, message and the index of the first that failed.
+function Manager:workers()
+  local ok, message, culprit = self:_start_workers()
+  local deadline = scheduler.now() + self.limits.stage_ns
+  while ok do
+    local unready
+    unready, message, culprit = self:_unready_workers()
+    if not unready then
+      break
+    elseif #unready == 0 then
+      return self._handles
+    elseif scheduler.now() >= deadline then
+      unready[1]:overdue()
+    else
+      scheduler.wait_key(self._key_ready, deadline)
+    end
+  end
+  return nil, message, culprit
 end
 
 function Manager:_close_workers()
@@ -350,7 +380,7 @@ end
 -- config: run, settings, benchmark, network (or nil), connector_name, connector_options, workspace, phases, pacing, seed,
 -- n_workers, observers, version, command_line, benchmark_stored, settings_stored.
 function M.new(config)
-  local self = setmetatable({ _handles = {}, _starts = {}, failures = {}, tests = 0, open_tests = {} }, Manager)
+  local self = setmetatable({ _handles = {}, _starts = {}, failures = {}, tests = 0, open_tests = {}, _key_ready = {} }, Manager)
   for key, value in pairs(config) do
     self[key] = value
   end

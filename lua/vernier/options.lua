@@ -10,6 +10,7 @@
 --   aliases   other names of the option; secret = true keeps it out of files and reports; doc says what it is for
 -- }
 local near = require("vernier.near")
+local sorted = require("vernier.sorted")
 local units = require("vernier.units")
 
 local M = {}
@@ -167,20 +168,11 @@ local function names_of(declaration)
   return names, owner
 end
 
-local function sorted_keys(t)
-  local keys = {}
-  for key in pairs(t) do
-    keys[#keys + 1] = key
-  end
-  table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
-  return keys
-end
-
 -- The values with defaults filled in; what is wrong is added to problems.
 function M.read(declaration, values, problems, parent)
   local names, owner = names_of(declaration)
   local result, given = {}, {}
-  for _, key in ipairs(sorted_keys(values)) do
+  for _, key in ipairs(sorted(values)) do
     local name, path = owner[key], { key, parent = parent }
     if not name then
       add_problem(problems, path, ('unknown option "%s"'):format(tostring(key)), near.hint(key, names))

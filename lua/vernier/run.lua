@@ -15,16 +15,22 @@ local function folder_name(name, wall_us)
   return (plain == "" and "run" or plain) .. "-" .. os.date("%Y%m%d-%H%M%S", math.floor(wall_us / 1e6))
 end
 
+-- The folder and its journal. Only one run can make the journal, also of those that start in the same second.
 local function make_folder(base, name)
   for n = 1, 1000 do
     local dir = base .. "/" .. name .. (n > 1 and "." .. n or "")
-    local kind = file.kind(dir)
-    if not kind then
-      local ok, message = file.mkdir(dir, PRIVATE)
-      if ok then
-        ok, message = file.mkdir(dir .. "/live", PRIVATE)
+    if not file.exists(dir) then
+      local ok, message = file.mkdir(dir .. "/live", 448) -- 0700: configuration and results may be confidential
+      if not ok then
+        return nil, message
       end
-      return ok and dir, message
+      local path, writer = dir .. "/manager.journal", nil
+      writer, message = journal.create(path)
+      if writer then
+        return dir, writer
+      elseif not file.exists(path) then
+        return nil, message
+      end
     end
   end
   return nil, base .. ": a thousand runs of that name already"
@@ -33,16 +39,12 @@ end
 -- Makes <runs>/<name>-<time>/ with the manager's journal in it. Returns the run, or nil, message.
 function M.new(runs_path, name)
   local self = setmetatable({ name = name, started_wall_us = clock.wall_us(), base = clock.base() }, Run)
-  local dir, message = make_folder(runs_path, folder_name(name, self.started_wall_us))
+  local dir, writer = make_folder(runs_path, folder_name(name, self.started_wall_us))
   if not dir then
-    return nil, message
+    return nil, writer
   end
-  self.dir = dir
+  self.dir, self._journal = dir, writer
   self.id = dir:match("[^/]+$")
-  self._journal, message = journal.create(dir .. "/manager.journal")
-  if not self._journal then
-    return nil, message
-  end
   return self
 end
 

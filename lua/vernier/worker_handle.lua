@@ -32,9 +32,10 @@ function Handle:_lose(reason)
   if self.lost or self._ended then
     return
   end
-  self.lost = reason
+  self.lost, self._killed = reason, true
   self._process:signal(process.SIGKILL)
   self._on.lost(self, reason)
+  self._on.ready(self)
   scheduler.wake_key(self, "lost")
 end
 
@@ -71,7 +72,7 @@ local on_message = {}
 
 function on_message.ready(self, message)
   self.failed, self._answered = message.error, true
-  scheduler.wake_key(self, "ready")
+  self._on.ready(self)
 end
 
 function on_message.ack(self, message)
@@ -125,26 +126,25 @@ end
 
 -- ---- calls ----
 
--- Waits for hello's answer if it is not there yet. True, or nil, reason.
+-- Whether hello is answered: true; false, as long as it is not; or nil and why this worker cannot be used.
 function Handle:ready()
-  if not self.lost and not self._answered then
-    local answer = scheduler.wait_key(self, scheduler.now() + self._limits.stage_ns)
-    if not answer then
-      self:_lose(("was not ready within %.0f s"):format(self._limits.stage_ns / SECOND))
-    end
-  end
   if self.lost or self.failed then
     return nil, self.lost or self.failed
   end
-  return true
+  return self._answered == true
+end
+
+-- Hello was not answered in time.
+function Handle:overdue()
+  self:_lose(("was not ready within %.4g s"):format(self._limits.stage_ns / SECOND))
 end
 
 -- Gives up a worker that has not answered hello: nobody needs it any more.
 function Handle:cancel(reason)
   if not self._answered and not self.lost then
-    self.lost = reason
+    self.lost, self._killed = reason, true
     self._process:signal(process.SIGKILL)
-    scheduler.wake_key(self, "lost")
+    self._on.ready(self)
   end
 end
 
@@ -193,7 +193,7 @@ end
 
 -- Asks the worker to end, waits for it (bounded), frees everything.
 function Handle:close()
-  if not self.lost and not self.exited then
+  if not self._killed and not self.exited then
     self._ended = true
     self:_send({ type = "exit" })
     if not self.exited and not scheduler.wait_key(self._process, scheduler.now() + EXIT_GRACE_NS) then
@@ -210,8 +210,8 @@ function Handle:close()
   self._process:close()
 end
 
--- Starts the worker's process and says hello. on: {lost(handle, reason), update(handle, record), log(handle, level,
--- text)}; limits: {silence_ns, hook_ns, stage_ns}. Returns the handle, or nil, message.
+-- Starts the worker's process and says hello. on: {ready(handle) when ready() has news, lost(handle, reason),
+-- update(handle, record), log(handle, level, text)}; limits: {silence_ns, hook_ns, stage_ns}. Returns the handle, or nil, message.
 function M.start(index, hello, on, limits)
   local mine, theirs = link.pair()
   if not mine then

@@ -130,7 +130,7 @@ describe("a connector whose transactions are confirmed by one later event", func
   end)
 
   it("leaves them unfinished at the end of the drain", function()
-    local test = own({ connector = LEDGER, rounds = bench.round({ duration = 0.5, tps = 100, extra = "drain: 300ms" }), status = 3 })
+    local test = own({ connector = LEDGER, rounds = bench.round({ number = 50, tps = 100, extra = "drain: 300ms" }), status = 3 })
     assert.are.same({ 50, 50, 0 }, { test.submitted, test.unfinished, test.failed })
     assert.is_true(test.seconds < 3)
   end)

@@ -7,10 +7,36 @@ local function workspace()
   return dir
 end
 
-local function run_example(name, benchmark)
+-- The commands of an example's README, in order: lists of words behind `build/vernier`.
+local function commands(name)
+  local list = {}
+  for line in support.read_file("examples/" .. name .. "/README.md"):gmatch("[^\n]+") do
+    for text in line:gmatch("build/vernier ([%w][^`]*)") do
+      local words = {}
+      for word in text:gmatch("%S+") do
+        words[#words + 1] = word
+      end
+      list[#list + 1] = words
+    end
+  end
+  return list
+end
+
+local function command(name, verb)
+  for _, words in ipairs(commands(name)) do
+    if words[1] == verb then
+      return words
+    end
+  end
+  error(("examples/%s/README.md has no command `build/vernier %s`"):format(name, verb), 2)
+end
+
+-- Runs the `run` command of an example's README.
+local function run_example(name)
   local dir = workspace()
-  local folder = "examples/" .. name .. "/"
-  local r = support.vernier({ "run", folder .. (benchmark or "benchmark.yaml"), folder .. "network.yaml", cwd = dir, timeout = 60 })
+  local words = command(name, "run")
+  words.cwd, words.timeout = dir, 60
+  local r = support.vernier(words)
   assert.are.equal(0, r.status, r.stdout .. r.stderr)
   assert.are.same({}, support.left_over(r.mark))
   local summary = support.summary(dir)
@@ -35,7 +61,7 @@ describe("examples", function()
   end)
 
   it("suite: the rounds that the loop has built", function()
-    local tests = run_example("suite", "suite.lua")
+    local tests = run_example("suite")
     local seen = {}
     for i, test in ipairs(tests) do
       seen[i] = ("%s %d"):format(test.label, test.runs)
@@ -93,6 +119,32 @@ describe("examples", function()
     assert.are.same({}, support.left_over(r.mark))
   end)
 
+  it("http: by hand, the two commands of its README do the same", function()
+    local dir = workspace()
+    local port = tostring(support.free_port())
+    local network = dir .. "/examples/http/network.yaml"
+    support.write_file(network, (support.read_file(network):gsub(":8080", ":" .. port)))
+    local server = command("http", "demo-server")
+    for i, word in ipairs(server) do
+      server[i] = word:gsub("^8080$", port)
+    end
+    local running = support.start_vernier(server)
+    support.wait_for(function()
+      return support.accepts(tonumber(port))
+    end, 10, "the demo server")
+    local words = command("http", "run")
+    words.cwd, words.timeout = dir, 60
+    local r = support.vernier(words)
+    assert.are.equal(0, r.status, r.stdout .. r.stderr)
+    -- The server's own count says the same as the report.
+    local stats = require("cjson").decode(support.get("http://127.0.0.1:" .. port .. "/stats").body)
+    running:stop()
+    local tests = support.summary(dir).tests
+    assert.are.same({ 2000, 2000, 0, 0 }, { tests[1].runs, tests[1].ok, tests[1].failed, tests[2].failed })
+    assert.are.equal(tests[1].submitted + tests[2].submitted, stats.requests)
+    assert.are.equal(2000, stats.accounts)
+  end)
+
   it("http: the demo takes another port where 8080 is taken", function()
     local blocker = support.start_vernier({ "demo-server", "--port", "8080" })
     support.wait_for(function()
@@ -121,6 +173,30 @@ describe("every example", function()
     end
     list:close()
     assert.is_true(n >= 5)
+  end)
+
+  it("names commands that exist, with files that exist", function()
+    local help = support.vernier({ "help" }).stdout
+    local list, n = io.popen("ls examples/*/README.md"), 0
+    for path in list:lines() do
+      for _, words in ipairs(commands(path:match("examples/(.-)/"))) do
+        n = n + 1
+        assert.is_truthy(help:find("vernier " .. words[1], 1, true), path .. ": " .. words[1])
+        for _, word in ipairs(words) do
+          assert.is_true(not word:find("/") or support.read_file(word) ~= "", path .. ": " .. word)
+        end
+      end
+    end
+    list:close()
+    assert.is_true(n >= 7, n .. " commands")
+  end)
+
+  it("suite: its README's check prints the stages", function()
+    local r = support.vernier(command("suite", "check"))
+    assert.are.equal(0, r.status, r.stderr)
+    for _, tps in ipairs({ 100, 200, 400 }) do
+      assert.is_truthy(r.stdout:find("rate-" .. tps, 1, true), r.stdout)
+    end
   end)
 
   it("has a README of about ten lines", function()

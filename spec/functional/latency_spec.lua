@@ -99,7 +99,7 @@ end)
 describe("a pool that is too small", function()
   it("shows in blocked, not in lateness or service time", function()
     local test = run(demo_server("--latency", "constant 50ms"),
-      { options = "connections: 2", rounds = bench.round({ duration = 1, tps = 80 }) })
+      { options = "connections: 2", rounds = bench.round({ number = 80, tps = 80 }) })
     assert.are.same({ 80, 80 }, { test.submitted, test.ok })
     -- 40 a second get through: the last one waits for about a second, the one in the middle for half of it.
     between(250 * MS, test.blocked_ns.p50, 1000 * MS, "blocked p50")
@@ -113,7 +113,7 @@ end)
 -- The server takes requests in for a second and answers none of them.
 describe("a stall of one second", function()
   local STALL = { "--stall", "at 1500ms for 1s" }
-  local ROUND = { duration = 3, tps = 200 }
+  local ROUND = { number = 600, tps = 200 }
 
   -- 200 of 600 are hit, for a time between 0 and 1 s: the tenth that is hit worst waits for 0.7 s and more.
   local function assert_full_weight(response)

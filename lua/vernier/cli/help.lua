@@ -1,5 +1,6 @@
 -- vernier help [COMMAND | PLUG-IN | settings]: generated from the declarations.
 local plugins = require("vernier.plugins")
+local sorted = require("vernier.sorted")
 
 local M = {
   usage = "help [COMMAND | PLUG-IN | settings]",
@@ -9,15 +10,6 @@ local M = {
 
 local KINDS = { "connector", "workload", "rate controller", "stage", "observer", "reporter" }
 
-local function sorted(t)
-  local names = {}
-  for name in pairs(t) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return names
-end
-
 local function show_default(spec)
   if spec.required then
     return "required"
@@ -25,6 +17,11 @@ local function show_default(spec)
     return "-"
   end
   return tostring(spec.default)
+end
+
+local function unit_of(spec)
+  local unit = spec.unit or spec.type == "duration" and "s"
+  return unit and " (" .. unit .. ")" or ""
 end
 
 -- Aligned columns; the last one is not padded.
@@ -50,7 +47,7 @@ local function print_options(declared, prefix)
     local spec = declared[name]
     local kind = spec.type == "enum" and table.concat(spec.values, "|") or spec.type or "any"
     local short = spec.short and "-" .. spec.short .. ", " or ""
-    rows[#rows + 1] = { short .. prefix .. name, kind .. (spec.unit and " (" .. spec.unit .. ")" or ""), show_default(spec),
+    rows[#rows + 1] = { short .. prefix .. name, kind .. unit_of(spec), show_default(spec),
       spec.doc or "" }
   end
   print_rows(rows)
@@ -102,7 +99,7 @@ local function show_settings()
   print("vernier- is accepted for caliper- everywhere.\n")
   local rows = {}
   for _, key in ipairs(settings.list()) do
-    rows[#rows + 1] = { key.name, key.type .. (key.unit and " (" .. key.unit .. ")" or ""), show_default(key),
+    rows[#rows + 1] = { key.name, key.type .. unit_of(key), show_default(key),
       (key.doc or "") .. (key.built == false and " [not built yet]" or "") }
   end
   print_rows(rows)

@@ -152,7 +152,7 @@ local function start(resolved, bench, net, workspace, argv)
   local run
   run, message = make_run(resolved, bench)
   if not run then
-    return cli.fail("cannot make the run folder: " .. message, 1)
+    return cli.fail("cannot make the run folder: " .. message)
   end
   local manager = require("vernier.manager").new({
     run = run, settings = resolved, benchmark = bench, network = net, connector_name = net.connector,

@@ -8,7 +8,7 @@ local scheduler = require("vernier.scheduler")
 local M = {
   where = "manager",
   options = {
-    interval = { type = "number", default = 5000, min = 100, unit = "ms", doc = "between two lines where there is no terminal" },
+    interval = { type = "number", default = 5000, min = 1, unit = "ms", doc = "between two lines where there is no terminal" },
     enabled = { type = "boolean", default = true, doc = "false: only warnings and errors" },
     terminal = { type = "boolean", doc = "whether to draw an updating block; found out by default" },
   },
