@@ -1,180 +1,26 @@
--- A load: pacer, runners and the context that a workload sees, on top of the C half in core/load.
+-- A load: pacer and runners, on top of the C half in core/load; what the workload sees is in vernier.context.
 --
 -- Walk of a transaction: the pacer feeds the queue with due times from the rate controller; at a due time a runner
 -- (a pooled coroutine) takes the slot and calls the workload's run; ctx.sut:send opens a transaction, calls the
 -- connector's run, which yields while it waits, and closes it. A runner whose run has returned takes the next due slot
 -- itself and yields only when there is none. Several loads may run in one worker at once.
 local clock = require("vernier.core.clock")
+local context = require("vernier.context")
 local core = require("vernier.core.load")
 local plugins = require("vernier.plugins")
 local random = require("vernier.core.random")
 local scheduler = require("vernier.scheduler")
 
--- Thrown through a workload that still runs when its round has ended.
-local M = { OVER = "the round is over" }
+local M = {}
 local Load = {}
 Load.__index = Load
 
 local huge = math.huge
-local DEFAULT_OPERATION = "default"
 local SECOND = 1e9
 -- A turn of the loop executes due runs for at most so long before the network gets its turn.
 local BUDGET_NS = 200e3
 local FEED_LOW, FEED_HIGH = 512, 2048 -- the queue of a global schedule is refilled below low, up to high
 local MESSAGES_MAX = 100 -- distinct error messages kept per load
-
--- ---- what a workload sees ----
-
-local Sut = {}
-Sut.__index = Sut
-
--- Hands one request to the connector outside any measurement.
-local function send_untimed(self, request)
-  local connector = self._connector
-  return connector.run(connector, request, core.untimed_tx())
-end
-
--- What follows an answer is a function of its own: it is compiled also where it is called behind a wait.
-local function close(self, load, tx, result, message, class, response)
-  self._open = nil
-  if load._closed then
-    error(M.OVER, 0)
-  end
-  if result ~= nil and result ~= false then
-    core.close_tx(load._handle, tx, -1)
-    return result
-  end
-  core.close_tx(load._handle, tx, load:_failed(class or "check", message or "failed"))
-  return nil, message, class, response
-end
-
-local function send_one(self, request, operation)
-  local load = self._load
-  if not load then
-    return send_untimed(self, request)
-  end
-  if load._closed then
-    error(M.OVER, 0)
-  end
-  local handle, connector = load._handle, self._connector
-  local number = load._operations[operation] or load:_operation(operation)
-  local tx = core.open_tx(handle, self._run, number)
-  local record = load._txs[tx] or load:_tx(tx)
-  self._open = tx
-  return close(self, load, tx, connector.run(connector, request, record))
-end
-
-local function send_parallel(self, requests, operation)
-  local results, left, co = {}, #requests, scheduler.current()
-  local waiting = false
-  for i = 1, #requests do
-    scheduler.spawn(function()
-      local branch = setmetatable({ _load = self._load, _connector = self._connector, _run = self._run }, Sut)
-      local ok, result, message, class, response = pcall(send_one, branch, requests[i], operation)
-      if not ok then
-        message, class, result = result, "workload", nil
-        branch:_abort(message)
-      end
-      results[i] = result or { error = message, class = class, response = response }
-      left = left - 1
-      if left == 0 and waiting then
-        scheduler.resume_later(co)
-      end
-    end)
-  end
-  if left > 0 then
-    waiting = true
-    coroutine.yield()
-  end
-  return results
-end
-
--- Sends a request, or a list of requests in parallel, as one transaction each of the operation {operation = "name"}.
--- Gives the connector's result; or nil, message, class, response. For a list: the list of results, with
--- {error, class, response} in the place of each that failed.
-function Sut:send(request, options)
-  local operation = options and options.operation or DEFAULT_OPERATION
-  if type(request) == "table" and type(request[1]) == "table" then
-    return send_parallel(self, request, operation)
-  end
-  return send_one(self, request, operation)
-end
-
--- Closes the transaction that an error inside the connector left open.
-function Sut:_abort(message)
-  if self._open and self._load then
-    core.close_tx(self._load._handle, self._open, self._load:_failed("workload", message))
-    self._open = nil
-    return true
-  end
-end
-
-local Context = {}
-
-function Context:sleep(seconds)
-  scheduler.sleep(seconds * SECOND)
-end
-
--- Suspends this run until wake(key); gives value, at (ns); or nil after `timeout` seconds (default 60).
-function Context:wait(key, timeout)
-  return scheduler.wait_key(key, scheduler.now() + (timeout or 60) * SECOND)
-end
-
-function Context:wake(key, value, at_ns)
-  return scheduler.wake_key(key, value, at_ns)
-end
-
--- This worker's part of a total; the parts of all workers add up exactly.
-function Context:share(total)
-  return math.floor((total + self.workers - 1 - self.worker) / self.workers)
-end
-
-local Random = {}
-
--- The stream is keyed by the run's index in the plan, and seeded when a run first asks for a number.
-local function keyed_random(ctx, seed, round)
-  local stream = random.new(seed, round, -1 - ctx.worker)
-  local seeded
-  return setmetatable({}, {
-    __index = Random,
-    __call = function(_, a, b)
-      if seeded ~= ctx.index then
-        seeded = ctx.index
-        stream:seed(seed, round, seeded or -1 - ctx.worker)
-      end
-      return stream(a, b)
-    end,
-  }), stream
-end
-
-function Random:exponential(mean)
-  return -mean * math.log(1 - self())
-end
-
-function Random:normal(mean, stddev)
-  return mean + stddev * math.sqrt(-2 * math.log(1 - self())) * math.cos(2 * math.pi * self())
-end
-
-local function new_context(load)
-  local spec = load._spec
-  local ctx = setmetatable({
-    worker = spec.worker,
-    workers = spec.workers,
-    arguments = spec.arguments,
-    round = spec.round,
-    workspace = spec.workspace,
-    log = spec.log,
-    shared = load._shared,
-  }, { __index = Context })
-  ctx.random = keyed_random(ctx, spec.seed, spec.round.index)
-  ctx.sut = setmetatable({ _connector = spec.connector }, Sut)
-  return ctx
-end
-
--- A context whose sends are neither timed nor counted, as init and end get it.
-function M.untimed_context(spec)
-  return new_context({ _spec = spec, _shared = {} })
-end
 
 -- ---- runners ----
 
@@ -188,7 +34,7 @@ end
 local function run_failed(load, ctx, run, err)
   local text = tostring(err)
   if not ctx.sut:_abort(text) then
-    local tx = core.open_tx(load._handle, run, load._operations[DEFAULT_OPERATION] or load:_operation(DEFAULT_OPERATION))
+    local tx = core.open_tx(load._handle, run, load:_operation(context.DEFAULT_OPERATION))
     core.close_tx(load._handle, tx, load:_failed("workload", text))
   end
   if load._spec.on_error == "stop" then
@@ -197,7 +43,7 @@ local function run_failed(load, ctx, run, err)
 end
 
 local function runner(load)
-  local ctx = new_context(load)
+  local ctx = context.new(load._spec, load._shared)
   local handle, runs, workload = load._handle, load._runs, load._workload
   local hook, sut, feedback = workload.run, ctx.sut, load._feedback
   local co = scheduler.current()
@@ -419,7 +265,7 @@ local function controller_context(load)
     workers = spec.workers,
     round = spec.round,
     workspace = spec.workspace,
-    share = Context.share,
+    share = context.share,
     random = random.new(spec.seed, spec.round.index, -1 - spec.workers - spec.worker),
     log = spec.log,
   }
@@ -431,13 +277,13 @@ local function call_init(load)
     controller:init(load._controller_ctx)
   end
   if load._workload.init then
-    load._init_ctx = new_context(load)
+    load._init_ctx = context.new(load._spec, load._shared)
     load._workload:init(load._init_ctx)
   end
 end
 
 local function share_of(spec, total)
-  return total and Context.share(spec, total)
+  return total and context.share(spec, total)
 end
 
 local function new_handle(spec)
@@ -548,7 +394,7 @@ function Load:close_hooks()
   for _, instance in ipairs({ self._workload, self._controller }) do
     local hook = plugins.hook(instance, "end")
     if hook then
-      local ctx = instance == self._workload and (self._init_ctx or new_context(self)) or self._controller_ctx
+      local ctx = instance == self._workload and (self._init_ctx or context.new(self._spec, self._shared)) or self._controller_ctx
       local ok, err = xpcall(hook, on_error, instance, ctx)
       if not ok then
         errors[#errors + 1] = tostring(err)

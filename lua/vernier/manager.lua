@@ -1,6 +1,6 @@
 -- The manager: walks the scenario, keeps the workers, answers interrupts, and gives the verdict. It generates no load.
 local clock = require("vernier.core.clock")
-local load = require("vernier.load")
+local context = require("vernier.context")
 local machine = require("vernier.machine")
 local plugins = require("vernier.plugins")
 local process = require("vernier.core.process")
@@ -151,7 +151,7 @@ function Manager:_open_connector()
   if not connector then
     return nil, message
   end
-  local ctx = load.untimed_context({ worker = -1, workers = self.n_workers, round = { index = 0 }, seed = self.seed,
+  local ctx = context.new({ worker = -1, workers = self.n_workers, round = { index = 0 }, seed = self.seed,
     workspace = self.workspace, connector = connector })
   ctx.network, ctx.where = self.network.value, "manager"
   self._connector, self._connector_ctx = connector, ctx -- its end hook also ends what a failed init has begun

@@ -4,6 +4,7 @@
 -- update (an interval record), log, ack. Everything else is the journal, which this process alone writes.
 local cjson = require("cjson")
 local clock = require("vernier.core.clock")
+local context = require("vernier.context")
 local journal = require("vernier.core.journal")
 local json = require("vernier.json")
 local link = require("vernier.core.link")
@@ -237,7 +238,7 @@ end
 
 local function new_stage_context(worker, id)
   local hello = worker._hello
-  local untimed = load.untimed_context({
+  local untimed = context.new({
     worker = hello.worker, workers = hello.workers, round = { index = 0 }, seed = hello.seed, connector = worker._connector,
     workspace = hello.workspace,
   })
@@ -296,7 +297,7 @@ end
 
 local function connector_context(worker)
   local hello = worker._hello
-  local ctx = load.untimed_context({
+  local ctx = context.new({
     worker = hello.worker, workers = hello.workers, round = { index = 0 }, seed = hello.seed, workspace = hello.workspace,
   })
   ctx.network = hello.network
