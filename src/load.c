@@ -162,6 +162,7 @@ static int start_run(vn_load *d, permit p, double now) {
   }
   d->stats.runs++;
   d->stats.in_flight++;
+  if (d->stats.in_flight >= d->o.max_in_flight && d->limited_since == 0) d->limited_since = now;
   return run;
 }
 
@@ -180,7 +181,6 @@ int vn_load_take(vn_load *d) {
     return VN_EAGAIN;
   }
   if (d->stats.in_flight >= d->o.max_in_flight) {
-    if (d->limited_since == 0) d->limited_since = now;
     d->limited_until = now;
     return VN_ELIMIT;
   }

@@ -20,7 +20,10 @@ local function make_folder(base, name)
   for n = 1, 1000 do
     local dir = base .. "/" .. name .. (n > 1 and "." .. n or "")
     if not file.exists(dir) then
-      local ok, message = file.mkdir(dir .. "/live", 448) -- 0700: configuration and results may be confidential
+      local ok, message = file.mkdir(dir, PRIVATE) -- first: parents that are made on the way are open to all
+      if ok then
+        ok, message = file.mkdir(dir .. "/live", PRIVATE)
+      end
       if not ok then
         return nil, message
       end
