@@ -90,7 +90,8 @@ function Step:stop(reason)
     return
   end
   self._stopped = reason
-  local seconds = (self._stage.drain and self._stage:drain(self._ctx) or 0) + self._ctx.hook_timeout
+  local drain = self._met and self._stage.drain and self._stage:drain(self._ctx) or 0
+  local seconds = drain + self._ctx.hook_timeout
   for _, worker in ipairs(self._workers) do
     worker:deadline(seconds, "did not stop")
   end
@@ -104,7 +105,7 @@ function Step:_arrive(worker)
       return
     end
   end
-  self._arrived = {}
+  self._arrived, self._met = {}, true
   local at_ns = scheduler.now() + LEAD_NS + LEAD_PER_WORKER_NS * #self._workers
   for _, other in ipairs(self._workers) do
     if self._stage.deadline and not self._stopped then

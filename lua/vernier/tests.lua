@@ -4,6 +4,7 @@ local clock = require("vernier.core.clock")
 local findings = require("vernier.config.findings")
 local plugins = require("vernier.plugins")
 local rounds = require("vernier.config.rounds")
+local units = require("vernier.units")
 
 local M = {}
 
@@ -25,7 +26,8 @@ end
 
 -- Seconds for which answers are awaited when sending is over.
 function M.drain(manager, round)
-  local timeout = manager.connector_options and tonumber(manager.connector_options.timeout)
+  local timeout = manager.connector_options and manager.connector_options.timeout
+  timeout = type(timeout) == "string" and units.seconds(timeout) or tonumber(timeout)
   return round.drain or manager.settings:get("vernier-drain") or math.min(timeout or DRAIN_MAX_S, DRAIN_MAX_S)
 end
 

@@ -107,10 +107,10 @@ local function new_workload(spec, workspace)
   return workload, workload and (loaded.options and workload.options or arguments) or message
 end
 
--- This worker's exact part of the round's limit; at least one, or its runs would never start.
+-- This worker's exact part of the limit of a round; the benchmark file was refused if that is none.
 local function in_flight_limit(spec, hello)
   local total = spec.maxInFlight
-  return total and math.max(1, math.floor((total + hello.workers - 1 - hello.worker) / hello.workers)) or MAX_IN_FLIGHT
+  return total and math.floor((total + hello.workers - 1 - hello.worker) / hello.workers) or MAX_IN_FLIGHT
 end
 
 -- A load of that name in that test has its own place in the results: two of the same name would be mixed up.

@@ -154,7 +154,7 @@ describe("examples", function()
     local r = support.run({ dir .. "/examples/demo.sh", support.binary, timeout = 60 })
     blocker:stop()
     assert.are.equal(0, r.status, r.stdout .. r.stderr)
-    assert.is_truthy(r.stdout:find("demo: port 8080 is taken", 1, true))
+    assert.is_truthy(r.stdout:find("demo: port 8080 is taken", 1, true), r.stdout .. r.stderr)
   end)
 end)
 

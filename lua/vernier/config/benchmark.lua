@@ -66,11 +66,12 @@ local function read_rounds(context, test, has_stages)
   return {}
 end
 
-local function check_round_workers(context, list, workers)
+local function check_limits(context, list, workers)
   for i, round in ipairs(list) do
-    if round.workers and round.workers > workers then
+    if round.maxInFlight and round.maxInFlight < workers then
       context.findings:error({ round.position.line, round.position.column },
-        ('Round %d: "workers" is %d, but the benchmark has %d'):format(i, round.workers, workers))
+        ('Round %d: "maxInFlight" of %d is fewer than the %d workers: every worker needs at least one'):format(i,
+          round.maxInFlight, workers))
     end
   end
 end
@@ -107,7 +108,7 @@ local function resolve(context, root, file)
   benchmark.rounds = read_rounds(context, test, benchmark.stages ~= nil)
   benchmark.monitors = monitors.read(context, root)
   benchmark.network = read_network(root)
-  check_round_workers(context, benchmark.rounds, benchmark.workers)
+  check_limits(context, benchmark.rounds, benchmark.workers)
   return benchmark
 end
 

@@ -21,7 +21,6 @@ M.OWN = {
   timeout = { type = "duration", unit = "s", min = 0.001, doc = "how long the whole round may take" },
   onError = { type = "enum", values = { "continue", "stop" }, doc = "after an error in the workload's run" },
   onFailure = { type = "enum", values = { "continue", "stop" }, doc = "after this round has failed" },
-  workers = { type = "integer", min = 1, doc = "use only so many of the workers" },
 }
 
 local KEYS = {
