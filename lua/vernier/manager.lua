@@ -244,6 +244,15 @@ end
 
 -- ---- interrupts ----
 
+-- Reports and the end command are what is left to do after an interrupt: they are not stopped.
+function Manager:_stop_stage()
+  if self._command then
+    self._command:signal(process.SIGTERM)
+  elseif self.step then
+    self.step:stop("interrupted")
+  end
+end
+
 -- The first Ctrl-C: stop sending, drain, end command, report. The second: at once.
 function Manager:_interrupt()
   if self.interrupted then
@@ -257,10 +266,8 @@ function Manager:_interrupt()
   self.interrupted = true
   self:notify("warning", "interrupted: sending stops, answers are awaited (again: stop at once)")
   self.run:event("interrupted", "interrupted by the user")
-  if self._command and self.entry.stage ~= "end-command" then
-    self._command:signal(process.SIGTERM)
-  elseif self.step then
-    self.step:stop("interrupted")
+  if not (self.entry and self.entry.always) then
+    self:_stop_stage()
   end
   for _, handle in pairs(self._handles) do
     handle:cancel("was not needed: interrupted")

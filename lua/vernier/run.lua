@@ -27,12 +27,12 @@ local function make_folder(base, name)
       if not ok then
         return nil, message
       end
-      local path, writer = dir .. "/manager.journal", nil
-      writer, message = journal.create(path)
+      local path = dir .. "/manager.journal"
+      local writer, why = journal.create(path)
       if writer then
         return dir, writer
       elseif not file.exists(path) then
-        return nil, message
+        return nil, why
       end
     end
   end

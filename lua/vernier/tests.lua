@@ -8,7 +8,9 @@ local units = require("vernier.units")
 
 local M = {}
 
-local DRAIN_MAX_S = 30 -- answers are awaited for the request timeout, but no longer than this
+-- Answers are awaited for the request timeout, but no longer than this; the slack lets the last request end by its own
+-- timeout, whose clock is coarse.
+local DRAIN_MAX_S, DRAIN_SLACK_S = 30, 0.5
 local STATUS = { ok = "ok", continue = "ok", ["break"] = "ok" }
 
 local function observe(manager, event, ...)
@@ -28,7 +30,7 @@ end
 function M.drain(manager, round)
   local timeout = manager.connector_options and manager.connector_options.timeout
   timeout = type(timeout) == "string" and units.seconds(timeout) or tonumber(timeout)
-  return round.drain or manager.settings:get("vernier-drain") or math.min(timeout or DRAIN_MAX_S, DRAIN_MAX_S)
+  return round.drain or manager.settings:get("vernier-drain") or math.min(timeout or DRAIN_MAX_S, DRAIN_MAX_S) + DRAIN_SLACK_S
 end
 
 -- Opens the test of a resolved round; index: its number in the benchmark file, nil for the test of a user's stage.

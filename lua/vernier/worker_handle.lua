@@ -211,7 +211,8 @@ function Handle:close()
 end
 
 -- Starts the worker's process and says hello. on: {ready(handle) when ready() has news, lost(handle, reason),
--- update(handle, record), log(handle, level, text)}; limits: {silence_ns, hook_ns, stage_ns}. Returns the handle, or nil, message.
+-- update(handle, record), log(handle, level, text)}; limits: {silence_ns, hook_ns, stage_ns}.
+-- Returns the handle, or nil, message.
 function M.start(index, hello, on, limits)
   local mine, theirs = link.pair()
   if not mine then

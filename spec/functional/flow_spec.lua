@@ -213,6 +213,34 @@ describe("a connector's hooks", function()
   end)
 end)
 
+describe("Ctrl-C", function()
+  local function interrupted(dir, marker)
+    local running = bench.start(dir)
+    support.wait_for(function()
+      return exists(dir .. "/" .. marker)
+    end, 10, marker)
+    running:kill("INT")
+    assert.is_truthy(running:wait(10), "it does not stop")
+    assert.are.equal(130, (running.process:status()))
+    bench.assert_no_orphans(running.mark)
+  end
+
+  it("while a connector sets up: ends the wait, and the end command runs", function()
+    local dir = bench.workspace({ network = with_commands(nil, "'echo > ended'", "./c.lua"), files = { ["c.lua"] = [[return {
+      init = function(self, ctx) self.ctx = ctx end, run = function() return true end,
+      setup = function(self) io.open("setting-up", "w"):close() self.ctx:sleep(30) end }]] } })
+    interrupted(dir, "setting-up")
+    assert.is_true(exists(dir .. "/ended"))
+    assert.are.same({}, support.summary(dir).tests)
+  end)
+
+  it("while the end command runs: lets it finish", function()
+    local dir = bench.workspace({ network = with_commands(nil, "'echo > ending; sleep 2; echo > ended'") })
+    interrupted(dir, "ending")
+    assert.is_true(exists(dir .. "/ended"))
+  end)
+end)
+
 -- Which phases left their mark.
 local function phases_of(dir)
   local set = {}

@@ -78,6 +78,13 @@ describe("an error in run", function()
     assert.matches("round a failed: .*account missing", r.stderr)
   end)
 
+  it("that fails a round with onFailure: stop ends the run", function()
+    local r, dir = run({ workload = FAILING, rounds = round({ label = "a", number = 100, extra = "onError: stop\nonFailure: stop" })
+      .. round({ label = "b", number = 2 }) })
+    assert.are.equal(3, r.status)
+    assert.are.equal(1, #support.summary(dir).tests)
+  end)
+
   it("of every run fails the round", function()
     local r, dir = run({ rounds = round({ number = 20 }), workload = "return { run = function() error('always', 0) end }" })
     assert.are.equal(3, r.status)

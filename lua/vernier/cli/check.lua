@@ -71,11 +71,11 @@ local function check_file(path, options)
 end
 
 -- The network that a benchmark brings along. 2 if there is an error in it.
-local function check_network_of(benchmark, path, options, resolved)
-  if not benchmark or not benchmark.network then
+local function check_network_of(owner, path, options, resolved)
+  if not owner or not owner.network then
     return nil
   end
-  local result, found = network.of_benchmark(benchmark, path, "check", options.workspace)
+  local result, found = network.of_benchmark(owner, path, "check", options.workspace)
   if #found > 0 then
     print(found:text())
   end

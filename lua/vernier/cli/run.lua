@@ -15,6 +15,7 @@ local M = {
   settings = true,
   raw = true,
   details = [[
+A benchmark file may bring its network along: network: FILE, or network: {caliper: …}, beside test:.
 Exit status: 0 all ran; 1 unexpected (a full disk); 2 usage or configuration; 3 a stage, round or worker failed;
 130 interrupted (results kept).]],
 }
