@@ -256,7 +256,9 @@ vn_loop *vn_loop_new(void) {
 }
 
 void vn_loop_free(vn_loop *l) {
-  if (!l || l->handles > 0) return; /* the program ends by an error: there is nobody left to close what is open */
+  if (!l) return;
+  for (int i = 0; i < 2 && l->handles > 0; i++) uv_run(&l->uv, UV_RUN_NOWAIT); /* what was closed just now */
+  if (l->handles > 0) return; /* the program ends by an error: there is nobody left to close what is open */
   uv_close((uv_handle_t *)&l->wake, NULL);
   for (vn_signal *s = l->signals; s; s = s->next) uv_close((uv_handle_t *)&s->uv, NULL);
   uv_run(&l->uv, UV_RUN_DEFAULT);

@@ -172,6 +172,7 @@ void vn_process_close(vn_process *p);             /* forgets it: does not end it
 int vn_process_die_with_parent(int parent_pid);   /* PDEATHSIG = SIGKILL, then checks that the parent still lives */
 int vn_process_supervise(const char *args,
                          size_t args_len); /* supervisor's main: runs a command, ends all it started */
+void vn_process_exit(int status);          /* at once: nothing is closed or freed */
 int vn_process_self(void);                 /* pid */
 int vn_process_isatty(int fd);
 int vn_process_columns(int fd);                          /* terminal width, or 0 */

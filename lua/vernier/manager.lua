@@ -261,7 +261,7 @@ function Manager:_interrupt()
       handle._process:signal(process.SIGKILL)
     end
     io.stderr:write("\nvernier: interrupted twice: stopped at once\n")
-    os.exit(130)
+    process.exit(130)
   end
   self.interrupted = true
   self:notify("warning", "interrupted: sending stops, answers are awaited (again: stop at once)")

@@ -51,26 +51,39 @@ local function call(stage, hook, ...)
   return verdict_of(stage, hook, a, b)
 end
 
--- In a task of its own, so that an interrupt and the deadline can end the wait for it.
-local function run_on_manager(stage, ctx)
-  local done, verdict, reasons = {}, nil, nil
+-- Calls fn in a task of its own, so that an interrupt and the deadline can end the wait for it. True when it has
+-- returned; else the verdict and the reasons.
+local function await(ctx, seconds, fn)
+  local done, over = {}, false
   scheduler.spawn(function()
-    verdict, reasons = call(stage, "run", ctx, stage.options)
+    fn()
+    over = true
     scheduler.wake_key(done)
   end)
-  if verdict then
+  if not over then
+    ctx.manager.step = { stop = function()
+      scheduler.wake_key(done)
+    end }
+    scheduler.wait_key(done, scheduler.now() + seconds * SECOND)
+    ctx.manager.step = nil
+  end
+  if over then
+    return true
+  elseif ctx.manager.interrupted then
+    return "interrupted", {}
+  end
+  return "fail", { ("did not end within %g s"):format(seconds) }
+end
+
+local function run_on_manager(stage, ctx)
+  local verdict, reasons
+  local over, why = await(ctx, stage.deadline and stage:deadline(ctx) or ctx.stage_timeout, function()
+    verdict, reasons = call(stage, "run", ctx, stage.options)
+  end)
+  if over == true then
     return verdict, reasons
   end
-  ctx.manager.step = { stop = function()
-    scheduler.wake_key(done)
-  end }
-  local seconds = stage.deadline and stage:deadline(ctx) or ctx.stage_timeout
-  scheduler.wait_key(done, scheduler.now() + seconds * SECOND)
-  ctx.manager.step = nil
-  if verdict then
-    return verdict, reasons
-  end
-  return "fail", { ctx.manager.interrupted and "interrupted" or ("did not end within %g s"):format(seconds) }
+  return over, why
 end
 
 -- ---- on workers ----
@@ -166,13 +179,16 @@ local function run_step(step, data)
 end
 
 local function run_on_workers(stage, ctx, properties)
-  local data
+  local ok, data = true, nil
   if stage.data then
-    local ok, result = xpcall(stage.data, on_error, stage, ctx, stage.options)
-    if not ok then
-      return "fail", { ("data of stage %s: %s"):format(stage.name, tostring(result)) }
+    local over, why = await(ctx, ctx.stage_timeout, function()
+      ok, data = xpcall(stage.data, on_error, stage, ctx, stage.options)
+    end)
+    if over ~= true then
+      return over, why
+    elseif not ok then
+      return "fail", { ("data of stage %s: %s"):format(stage.name, tostring(data)) }
     end
-    data = result
   end
   local workers, message, culprit = ctx.manager:workers()
   if not workers then
@@ -192,7 +208,7 @@ local function run_where(stage, ctx, properties)
 end
 
 -- Runs the stage of that name or path with its properties. ctx: what stages get on the manager (see manager.lua).
--- Returns the verdict and, unless it is ok, the reason.
+-- Returns the verdict (also "interrupted", where nothing could be judged) and, unless it is ok, the reason.
 function M.run(name, properties, ctx)
   local stage, message = plugins.new("stage", name, properties, ctx.workspace)
   if not stage then

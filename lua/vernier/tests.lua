@@ -11,7 +11,7 @@ local M = {}
 -- Answers are awaited for the request timeout, but no longer than this; the slack lets the last request end by its own
 -- timeout, whose clock is coarse.
 local DRAIN_MAX_S, DRAIN_SLACK_S = 30, 0.5
-local STATUS = { ok = "ok", continue = "ok", ["break"] = "ok" }
+local STATUS = { ok = "ok", continue = "ok", ["break"] = "ok", interrupted = "interrupted" }
 
 local function observe(manager, event, ...)
   for _, observer in ipairs(manager.observers) do

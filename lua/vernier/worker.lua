@@ -140,29 +140,18 @@ function Worker:_open_recorder(spec, name)
   })
 end
 
--- What the test is, as ctx:new_test(round) gave it on the manager: {test, round {index, label, number | duration},
--- workload {module, arguments}, rate {type, opts}, trim, maxInFlight, catchUp, lateAfter (s), drain (s), onError}; and
--- name, which tells apart several loads of one test. Calls the init hooks; gives the load, or nil, message.
-function Worker:new_load(spec)
-  local hello, name = self._hello, spec.name or "load"
-  local ok, message = self:_claim(spec.test, name)
-  local workload, arguments, controller, log_writer, load_made
-  if ok then
-    workload, arguments = new_workload(spec, hello.workspace)
-    message = arguments
+-- What the load is made from (see vernier.load), but for the place of its live interval; or nil, message.
+function Worker:_load_spec(spec)
+  local hello = self._hello
+  local workload, arguments = new_workload(spec, hello.workspace)
+  if not workload then
+    return nil, arguments
   end
-  if workload then
-    controller, message = plugins.new("rate controller", spec.rate.type, spec.rate.opts, hello.workspace)
-  end
+  local controller, message = plugins.new("rate controller", spec.rate.type, spec.rate.opts, hello.workspace)
   if not controller then
     return nil, message
   end
-  self._n_loads = self._n_loads + 1
-  log_writer, message = self:_open_recorder(spec, name)
-  if not log_writer then
-    return nil, message
-  end
-  load_made, message = load.new({
+  return {
     worker = hello.worker, workers = hello.workers, round = spec.round, arguments = arguments,
     workload = workload, controller = controller, connector = self._connector, seed = hello.seed,
     workspace = hello.workspace, trim = spec.trim,
@@ -172,13 +161,35 @@ function Worker:new_load(spec)
     late_after_ns = (spec.lateAfter or 0.001) * SECOND, max_in_flight = in_flight_limit(spec, hello),
     catch_up = spec.catchUp or "all", on_error = spec.onError or "continue",
     drain_ns = (spec.drain or 30) * SECOND, digits = spec.digits or 3,
-    live_path = ("%s/live/%s-%d.live"):format(hello.run_dir, hello.journal, self._n_loads),
-  })
-  if not load_made then
-    log_writer:cancel()
+  }
+end
+
+-- What the test is, as ctx:new_test(round) gave it on the manager: {test, round {index, label, number | duration},
+-- workload {module, arguments}, rate {type, opts}, trim, maxInFlight, catchUp, lateAfter (s), drain (s), onError}; and
+-- name, which tells apart several loads of one test. Calls the init hooks; gives the load, or nil, message.
+function Worker:new_load(spec)
+  local hello, name = self._hello, spec.name or "load"
+  local ok, message = self:_claim(spec.test, name)
+  if not ok then
     return nil, message
   end
-  local running = setmetatable({ _load = load_made, _worker = self, _name = name, _recorder = log_writer }, RunningLoad)
+  local load_spec
+  load_spec, message = self:_load_spec(spec)
+  if not load_spec then
+    return nil, message
+  end
+  self._n_loads = self._n_loads + 1
+  load_spec.live_path = ("%s/live/%s-%d.live"):format(hello.run_dir, hello.journal, self._n_loads)
+  local running = setmetatable({ _worker = self, _name = name }, RunningLoad)
+  running._recorder, message = self:_open_recorder(spec, name)
+  if not running._recorder then
+    return nil, message
+  end
+  running._load, message = load.new(load_spec)
+  if not running._load then
+    running._recorder:cancel()
+    return nil, message
+  end
   self._loads[running] = true
   return running
 end

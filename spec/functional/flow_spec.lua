@@ -234,6 +234,15 @@ describe("Ctrl-C", function()
     assert.are.same({}, support.summary(dir).tests)
   end)
 
+  it("while a connector prepares for the workers: the round is interrupted and never starts", function()
+    local dir = bench.workspace({ network = with_commands(nil, "'echo > ended'", "./c.lua"), files = { ["c.lua"] = [[return {
+      init = function(self, ctx) self.ctx = ctx end, run = function() return true end,
+      prepare = function(self) io.open("preparing", "w"):close() self.ctx:sleep(30) return {} end }]] } })
+    interrupted(dir, "preparing")
+    assert.is_true(exists(dir .. "/ended"))
+    assert.are.same({ "interrupted", 0 }, { support.summary(dir).tests[1].status, support.summary(dir).tests[1].runs })
+  end)
+
   it("while the end command runs: lets it finish", function()
     local dir = bench.workspace({ network = with_commands(nil, "'echo > ending; sleep 2; echo > ended'") })
     interrupted(dir, "ending")

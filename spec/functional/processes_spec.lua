@@ -40,7 +40,7 @@ describe("a worker that is lost in a round", function()
   for _, case in ipairs({
     { signal = "KILL", pattern = "killed by signal 9", what = "killed" },
     { signal = "STOP", pattern = "no heartbeat", what = "stopped" },
-    { signal = "SEGV", pattern = "killed by signal 11", what = "crashing" },
+    { signal = "ABRT", pattern = "killed by signal 6", what = "crashing" },
   }) do
     it(case.what .. ": fails the round within seconds, is replaced, and the next round runs", function()
       local dir = bench.workspace({ workers = 2, network = SLOW, rounds = two_rounds(20) })
@@ -195,7 +195,8 @@ describe("a manager that is killed", function()
       if run then
         local r = support.vernier({ "report", run })
         if running.process:status() == 137 then
-          assert.are.equal(130, r.status, ("instant %d: %s"):format(i, r.stderr))
+          local ended = support.summary(dir).run.status == "ok" -- killed when all was written already
+          assert.are.equal(ended and 0 or 130, r.status, ("instant %d: %s"):format(i, r.stderr))
         end
         for _, test in ipairs(support.summary(dir).tests) do
           conserved(test)

@@ -64,6 +64,13 @@ function M.die_with_parent(pid)
   return check(C.vn_process_die_with_parent(pid))
 end
 
+-- Ends this process at once: nothing is closed, what is written is written.
+function M.exit(status)
+  io.stdout:flush()
+  io.stderr:flush()
+  C.vn_process_exit(status)
+end
+
 function M.pid()
   return C.vn_process_self()
 end
