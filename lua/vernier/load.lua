@@ -83,6 +83,7 @@ function Load:_feed_global()
   if self._fed or core.queued(handle) > FEED_LOW then
     return
   end
+  self._ask_at = huge
   local controller, ctx, stride = self._controller, self._controller_ctx, spec.workers
   local index, queued = self._index, core.queued(handle)
   while queued < FEED_HIGH do
@@ -92,7 +93,7 @@ function Load:_feed_global()
     end
     local due, again = controller.run(controller, ctx, index)
     if not due then
-      self._ask_at = again and self._start_ns + again or self._ask_at
+      self._ask_at = again and self._start_ns + again or huge
       self._fed = not again
       break
     end
