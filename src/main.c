@@ -2,6 +2,7 @@
  * main.c: makes the Lua state, gives it the embedded modules and calls vernier.main.
  * The only file that includes lua.h; C never calls Lua after this.
  */
+#include <fcntl.h>
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
@@ -68,7 +69,14 @@ static void install_searcher(lua_State *L) {
   lua_pop(L, 2);
 }
 
+/* A closed standard stream would become whatever is opened first, and libuv refuses to close it. */
+static void open_standard_streams(void) {
+  for (int fd = 0; fd <= 2; fd++)
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) return;
+}
+
 int main(int argc, char **argv) {
+  open_standard_streams();
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of the write, like a full disk */
   lua_State *L = luaL_newstate();
