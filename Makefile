@@ -11,7 +11,7 @@ MAKEFLAGS += --no-print-directory
 CC      ?= cc
 O       ?= build$(if $(SAN),-$(SAN))
 LUAJIT  ?= luajit
-PKGS    := luajit libuv yaml-0.1 openssl libcurl
+PKGS    := luajit libuv yaml-0.1 openssl
 VERSION := $(shell cat VERSION)
 Q       := $(if $(V),,@)
 
