@@ -7,20 +7,16 @@
  *
  * Not here: routing, compression, files, trailers, upgrade.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
+#include "arrival_log.h"
 #include "buffer.h"
 #include "http_parser.h"
 #include "stream.h"
 
 enum { FREE, OPENING, READING, REQUESTED, LINGERING, CLOSING };
 enum { DEFAULT_MAX_CONNECTIONS = 10000, DEFAULT_MAX_HEAD = 16 * 1024, DEFAULT_MAX_BODY = 1024 * 1024 };
-enum { KEEP_BUFFER = 64 * 1024, BACKLOG = 4096, SWEEP_MS = 1000, LOG_SIZE = 256 * 1024, HANDLE_SPAN = 1 << 20 };
+enum { KEEP_BUFFER = 64 * 1024, BACKLOG = 4096, SWEEP_MS = 1000, HANDLE_SPAN = 1 << 20 };
 static const double LINGER_NS = 2e9; /* how long a refused client may go on sending before it is cut off */
 
 typedef struct connection {
@@ -58,9 +54,7 @@ struct vn_server {
   int handles;
   bool closed;
   vn__buffer out;
-  int log_fd;
-  int log_failure;
-  vn__buffer log;
+  vn__arrival_log log;
 };
 
 static const struct {
@@ -88,35 +82,6 @@ static const char *reason_of(int status) {
   return "Status";
 }
 
-/* ---- the arrival log ---- */
-
-int vn_server_flush_log(vn_server *s) {
-  size_t done = 0;
-  while (s->log_failure == 0 && done < s->log.len) {
-    ssize_t n = write(s->log_fd, s->log.data + done, s->log.len - done);
-    if (n >= 0)
-      done += (size_t)n;
-    else if (errno != EINTR)
-      s->log_failure = vn__errno_code(errno);
-  }
-  s->log.len = 0;
-  return s->log_failure ? vn__fail(s->log_failure, "arrival log: %s", vn_strerror(s->log_failure)) : 0;
-}
-
-static void log_arrival(vn_server *s, double at_ns, const vn__parser *p, const char *path) {
-  const char *method = vn_http_method_name(p->method);
-  if (vn__buffer_reserve(&s->log, p->path_len + 64) < 0) return;
-  s->log.len += (size_t)sprintf(s->log.data + s->log.len, "%" PRId64 " %s ", vn__clock_absolute(at_ns), method);
-  vn__buffer_put(&s->log, path, p->path_len);
-  vn__buffer_put(&s->log, "\n", 1);
-  if (s->log.len > LOG_SIZE) vn_server_flush_log(s);
-}
-
-static int open_log(vn_server *s, const char *path) {
-  s->log_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  return s->log_fd < 0 ? vn__fail(vn__errno_code(errno), "%s: %m", path) : 0;
-}
-
 /* ---- closing ---- */
 
 static void release_handle(vn_server *s) {
@@ -127,7 +92,6 @@ static void release_handle(vn_server *s) {
   }
   free(s->connections);
   vn__buffer_free(&s->out);
-  vn__buffer_free(&s->log);
   if (s->tls) vn__tls_context_free(s->tls);
   free(s);
 }
@@ -230,7 +194,7 @@ static void push_request(connection *c, const char *buf, double at_ns) {
   char *copy = vn__loop_scratch(s->loop, p->path_len + p->body_len);
   memcpy(copy, buf + p->path, p->path_len);
   memcpy(copy + p->path_len, buf + p->body, p->body_len);
-  if (s->log_fd >= 0) log_arrival(s, at_ns, p, copy);
+  vn__arrival_log_add(&s->log, at_ns, vn_http_method_name(p->method), copy, p->path_len);
   c->state = REQUESTED;
   c->generation++;
   c->keep_alive = p->keep_alive;
@@ -426,6 +390,8 @@ int vn_server_close_connection(vn_server *s, double handle, int reset) {
   return 0;
 }
 
+int vn_server_flush_log(vn_server *s) { return vn__arrival_log_flush(&s->log); }
+
 int vn_server_port(const vn_server *s) { return s->port; }
 
 double vn_server_connections(const vn_server *s) { return s->n_open; }
@@ -439,7 +405,7 @@ static void on_sweep(uv_timer_t *timer) {
     connection *c = s->connections[i];
     if (c->state == LINGERING && c->linger_until_ns <= now) close_connection(c, true);
   }
-  if (s->log_fd >= 0) vn_server_flush_log(s);
+  vn__arrival_log_flush(&s->log);
 }
 
 static int parse_address(const char *host, int port, struct sockaddr_storage *out) {
@@ -479,7 +445,7 @@ static void open_handles(vn_server *s) {
 
 static int start(vn_server *s, const vn_server_options *o) {
   if (o->cert && !(s->tls = vn__tls_server_context(o->cert, o->key ? o->key : o->cert))) return VN_ETLS;
-  if (o->arrival_log && open_log(s, o->arrival_log) < 0) return VN_EIO;
+  if (o->arrival_log && vn__arrival_log_open(&s->log, o->arrival_log) < 0) return VN_EIO;
   uv_timer_start(&s->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
   return listen_on(s, o->host ? o->host : "127.0.0.1", o->port);
 }
@@ -489,7 +455,7 @@ vn_server *vn_server_new(vn_loop *l, double tag, const vn_server_options *o) {
   if (!s) return NULL;
   s->loop = l;
   s->tag = tag;
-  s->log_fd = -1;
+  s->log.fd = -1;
   s->max_connections = o->max_connections ? o->max_connections : DEFAULT_MAX_CONNECTIONS;
   s->max_head = o->max_head ? o->max_head : DEFAULT_MAX_HEAD;
   s->max_body = o->max_body ? o->max_body : DEFAULT_MAX_BODY;
@@ -502,11 +468,7 @@ vn_server *vn_server_new(vn_loop *l, double tag, const vn_server_options *o) {
 void vn_server_free(vn_server *s) {
   if (!s || s->closed) return;
   s->closed = true;
-  if (s->log_fd >= 0) {
-    vn_server_flush_log(s);
-    close(s->log_fd);
-    s->log_fd = -1;
-  }
+  vn__arrival_log_close(&s->log);
   for (int i = 0; i < s->n_connections; i++) close_connection(s->connections[i], false);
   uv_close(&s->listener.handle, on_handle_closed);
   uv_close((uv_handle_t *)&s->sweep, on_handle_closed);

@@ -8,6 +8,7 @@ local scenario = require("vernier.scenario")
 local scheduler = require("vernier.scheduler")
 local stage_runner = require("vernier.stage_runner")
 local tests = require("vernier.tests")
+local watchdog = require("vernier.watchdog")
 local worker_handle = require("vernier.worker_handle")
 
 local M = {}
@@ -179,7 +180,12 @@ end
 function Manager:_close_connector()
   local hook = self._connector and plugins.hook(self._connector, "end")
   if hook then
-    pcall(hook, self._connector, self._connector_ctx)
+    watchdog.start(self.limits.hook_ns)
+    local ok, err = pcall(hook, self._connector, self._connector_ctx)
+    watchdog.stop()
+    if not ok then
+      self:notify("warning", "end of the connector: " .. tostring(err))
+    end
   end
 end
 
@@ -323,10 +329,19 @@ function Manager:_fail(entry, reason)
   end
 end
 
+-- Everything but the report is watched: hooks of the user's run here.
+function Manager:_run_stage(entry)
+  if entry.stage ~= "report" then
+    watchdog.start(self.limits.hook_ns)
+  end
+  local verdict, reason = stage_runner.run(entry.stage, entry.properties or { index = entry.index }, self)
+  watchdog.stop()
+  return verdict, reason
+end
+
 function Manager:_run_entry(entry)
   self.entry = entry
-  local properties = entry.properties or { index = entry.index }
-  local verdict, reason = stage_runner.run(entry.stage, properties, self)
+  local verdict, reason = self:_run_stage(entry)
   if verdict == "fail" or verdict == "exit" then
     if self.interrupted and entry.stage ~= "end-command" then
       return

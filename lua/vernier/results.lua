@@ -136,7 +136,7 @@ local function finish(builder, dir)
     exit = builder.run_end and tonumber(builder.run_end.exit) or EXITS[status],
     started = started and os.date("!%Y-%m-%dT%H:%M:%SZ", math.floor(started / 1e6)) or nil,
     seconds = seconds_of(builder, tests),
-    certificate = certificate.judge(tests, builder.damages),
+    certificate = certificate.judge(tests, builder.damages, status),
   }, Results)
 end
 

@@ -43,13 +43,7 @@ local function run_example(name)
   return summary.tests, r, dir
 end
 
-local function operation(test, name)
-  for _, op in ipairs(test.operations) do
-    if op.name == name then
-      return op
-    end
-  end
-end
+local operation = require("spec.support.bench").operation
 
 describe("examples", function()
   it("noop: a number of runs exactly, and a closed model", function()

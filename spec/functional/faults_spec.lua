@@ -12,9 +12,7 @@ local function exists(path)
   return f ~= nil
 end
 
-local function conserved(test)
-  assert.are.equal(test.submitted, test.ok + test.failed + test.unfinished)
-end
+local conserved = bench.conserved
 
 -- ---- disks ----
 
@@ -344,5 +342,57 @@ describe("runs that start in the same second", function()
     for _, run in ipairs(runs) do
       assert.are.equal(10, support.read_json(run .. "/summary.json").tests[1].ok)
     end
+  end)
+end)
+
+describe("an endless loop in the manager", function()
+  local network = "caliper: {connector: ./c.lua, command: {end: 'echo ended > ended.txt'}}\n"
+  local connector = [[
+    local function hang() while true do end end
+    local M = { run = function() return true end }
+    %s
+    return M]]
+
+  local function check(dir, hook)
+    local r = bench.run(dir, { "--vernier-hook-timeout", "1s" })
+    assert.are.equal(3, r.status, r.stderr)
+    assert.matches("did not return for [%d.]+ s", r.stderr, hook)
+    assert.are.equal("ended\n", support.read_file(dir .. "/ended.txt"))
+    bench.assert_no_orphans(r.mark)
+    return r
+  end
+
+  for hook, code in pairs({
+    init = "function M:init(ctx) if ctx.where == 'manager' then hang() end end",
+    setup = "M.setup = hang",
+    install = "M.install = hang",
+    prepare = "M.prepare = hang",
+  }) do
+    it("in a connector's " .. hook .. ": that stage fails, the end command and the report come", function()
+      local dir = bench.workspace({ network = network, files = { ["c.lua"] = connector:format(code) } })
+      local r = check(dir, hook)
+      assert.matches("Certificate: INVALID\n  nothing was measured", r.stdout)
+    end)
+  end
+
+  for hook, code in pairs({
+    run = "{ where = 'manager', run = hang }",
+    data = "{ where = 'workers', data = hang, run = function() return {} end }",
+    acks = "{ where = 'workers', run = function() return {} end, acks = hang }",
+  }) do
+    it("in a stage's " .. hook .. ": the stage fails, the rounds run", function()
+      local dir = bench.workspace({ network = network, test = "  stages: [./s.lua, rounds]\n", files = {
+        ["c.lua"] = connector:format(""), ["s.lua"] = "local function hang() while true do end end return " .. code } })
+      check(dir, hook)
+      assert.are.equal(10, support.summary(dir).tests[1].ok)
+    end)
+  end
+
+  it("in a connector's end hook: a warning, the results stand", function()
+    local dir = bench.workspace({ network = network, files = { ["c.lua"] = connector:format(
+      "function M:init(ctx) self.hangs = ctx.where == 'manager' end function M:finish() if self.hangs then hang() end end") } })
+    local r = bench.run(dir, { "--vernier-hook-timeout", "1s" })
+    assert.are.equal(0, r.status, r.stderr)
+    assert.matches("end of the connector: .*did not return", r.stderr)
   end)
 end)

@@ -9,17 +9,7 @@ local function two_rounds(first)
   return bench.round({ label = "first", duration = first or 3, tps = 200 }) .. bench.round({ label = "second", number = 40, tps = 200 })
 end
 
-local function test_of(summary, label)
-  for _, test in ipairs(summary.tests) do
-    if test.label == label then
-      return test
-    end
-  end
-end
-
-local function conserved(test)
-  assert.are.equal(test.submitted, test.ok + test.failed + test.unfinished)
-end
+local test_of, conserved = bench.test_of, bench.conserved
 
 local function check_lost_worker(r, dir, pattern)
   assert.are.equal(3, r.status, r.stderr)

@@ -37,13 +37,7 @@ local function lines_of(path)
   return list
 end
 
-local function test_of(summary, label)
-  for _, test in ipairs(summary.tests) do
-    if test.label == label then
-      return test
-    end
-  end
-end
+local test_of = bench.test_of
 
 -- A stage on workers that pays 7 + the worker's index and hands what acks got to a file.
 local PAYING = [[
@@ -345,13 +339,7 @@ local function entry(label, amount, tps, module)
     tps, module or "./workload.lua")
 end
 
-local function operation(test, name)
-  for _, op in ipairs(test.operations) do
-    if op.name == name then
-      return op
-    end
-  end
-end
+local operation = bench.operation
 
 describe("two loads at once in one worker", function()
   local fast = 'return { run = function(_, ctx) ctx:sleep(0.001) ctx.sut:send({}, { operation = "fast" }) end }'

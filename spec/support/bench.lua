@@ -75,6 +75,30 @@ function M.worker_pid(running, index)
   end, 10, "worker " .. index)
 end
 
+local function named(list, key, value)
+  for _, item in ipairs(list) do
+    if item[key] == value then
+      return item
+    end
+  end
+end
+
+-- The test of that label in a summary, or nil.
+function M.test_of(summary, label)
+  return named(summary.tests, "label", label)
+end
+
+-- The operation of that name in a test, or nil.
+function M.operation(test, name)
+  return named(test.operations, "name", name)
+end
+
+-- Nothing is lost and nothing is counted twice.
+function M.conserved(test)
+  assert(test.submitted == test.ok + test.failed + test.unfinished, ("%g submitted, but %g ok, %g failed, %g unfinished"):format(
+    test.submitted, test.ok, test.failed, test.unfinished))
+end
+
 -- Nothing that the run started is left.
 function M.assert_no_orphans(mark)
   support.wait_for(function()

@@ -2,6 +2,7 @@
 local ffi = require("ffi")
 local clock = require("vernier.core.clock")
 local http = require("vernier.http")
+local http_client = require("spec.support.http_client")
 local scheduler = require("vernier.scheduler")
 local servers = require("spec.support.http_servers")
 local support = require("spec.support")
@@ -11,54 +12,7 @@ ffi.cdef("int listen(int fd, int backlog);")
 local MS, S = 1e6, 1e9
 local SLACK = 100 * support.slow -- ms that a busy machine may add
 
--- Runs fn(client) as a task with a client of that port, and closes it.
-local function with_client(options, fn)
-  if type(options) == "number" then
-    options = { port = options }
-  end
-  options.host = not options.path and (options.host or "127.0.0.1") or options.host
-  return scheduler.run(function()
-    local client = assert(http.new(options))
-    local ok, err = xpcall(fn, function(e)
-      return type(e) == "string" and debug.traceback(e, 2) or e
-    end, client)
-    client:close()
-    if not ok then
-      error(err, 0)
-    end
-  end)
-end
-
-local function get(client, path, options)
-  local request = { path = path }
-  for name, value in pairs(options or {}) do
-    request[name] = value
-  end
-  return client:request(request)
-end
-
--- Runs n tasks fn(i) at the same time and waits for all.
-local function parallel(n, fn)
-  local left, key = n, {}
-  for i = 1, n do
-    scheduler.spawn(function()
-      fn(i)
-      left = left - 1
-      if left == 0 then
-        scheduler.wake_key(key, true)
-      end
-    end)
-  end
-  if left > 0 then
-    assert(scheduler.wait_key(key, clock.now() + 20 * S), "the tasks did not end")
-  end
-end
-
-local function fails(class, pattern, ok, message, actual)
-  assert.is_nil(ok)
-  assert.are.equal(class, actual, message)
-  assert.is_truthy(message:find(pattern, 1, true), message)
-end
+local with_client, get, parallel, fails = http_client.with_client, http_client.get, http_client.parallel, http_client.fails
 
 describe("the HTTP client and an honest server", function()
   local echo
@@ -515,105 +469,6 @@ describe("connections that cannot be made", function()
       assert.is_nil(client)
       assert.is_true(#message > 5)
     end
-  end)
-end)
-
-describe("TLS", function()
-  local good, nginx
-
-  setup(function()
-    good = support.certificate()
-    nginx = support.nginx({ tls = good })
-  end)
-
-  teardown(function()
-    nginx.stop()
-  end)
-
-  local function tls(options)
-    options.port, options.tls = options.port or nginx.port, true
-    options.connect_timeout_ns = 2 * S
-    return options
-  end
-
-  it("is trusted with the right CA, by address and by name", function()
-    for _, host in ipairs({ "127.0.0.1", "localhost" }) do
-      with_client(tls({ host = host, ca = good.ca }), function(client)
-        for _ = 1, 3 do
-          assert.are.equal("ok\n", assert(get(client, "/x")).body)
-        end
-        assert.are.equal(1, client:stats().connects)
-      end)
-    end
-    assert.are.equal("/x", nginx.log()[1].uri)
-  end)
-
-  it("fails with another CA, with the system's store, and with a wrong name", function()
-    local other = support.certificate({ names = "DNS:other.example" })
-    with_client(tls({ ca = other.ca }), function(client)
-      fails("tls", "certificate not accepted", get(client, "/"))
-    end)
-    with_client(tls({}), function(client)
-      fails("tls", "certificate not accepted", get(client, "/"))
-    end)
-    local wrong = support.nginx({ tls = other })
-    for _, host in ipairs({ "127.0.0.1", "localhost" }) do
-      with_client(tls({ host = host, port = wrong.port, ca = other.ca }), function(client)
-        fails("tls", "mismatch", get(client, "/"))
-      end)
-    end
-    wrong.stop()
-  end)
-
-  it("fails with an expired certificate", function()
-    local expired = support.certificate({ days = -1 })
-    local server = support.nginx({ tls = expired })
-    with_client(tls({ port = server.port, ca = expired.ca }), function(client)
-      fails("tls", "expired", get(client, "/"))
-    end)
-    server.stop()
-  end)
-
-  it("takes any certificate when it is told so", function()
-    with_client(tls({ verify = false }), function(client)
-      assert.are.equal("ok\n", assert(get(client, "/")).body)
-    end)
-  end)
-
-  it("carries large bodies and many connections", function()
-    local witness = support.witness("--tls", good.cert, good.key)
-    with_client(tls({ port = witness.port, ca = good.ca, connections = 8 }), function(client)
-      assert.are.equal(3e6, #assert(get(client, "/bytes/3000000")).body)
-      local text = ("0123456789"):rep(100000)
-      assert.are.equal(text, assert(client:request({ method = "POST", path = "/echo", body = text })).body)
-      parallel(40, function(i)
-        assert.are.equal("n" .. i, assert(client:request({ method = "POST", path = "/echo", body = "n" .. i })).body)
-      end)
-      fails("reset", "", get(client, "/reset"))
-    end)
-    witness.stop()
-  end)
-
-  it("fails where the server does not speak it, or does not speak at all", function()
-    local witness = support.witness()
-    with_client(tls({ port = witness.port }), function(client)
-      fails("tls", "TLS", get(client, "/"))
-    end)
-    witness.stop()
-    local silent = servers.raw_server({})
-    local options = tls({ port = silent.port })
-    options.connect_timeout_ns = 200 * MS
-    with_client(options, function(client)
-      fails("timeout", "no connection within 0.2 s", get(client, "/"))
-    end)
-    silent.stop()
-  end)
-
-  it("says at once when the CA file cannot be read", function()
-    local client, message, class = http.new({ host = "127.0.0.1", port = 1, tls = true, ca = "/no/such/file" })
-    assert.is_nil(client)
-    assert.are.equal("tls", class)
-    assert.is_truthy(message:find("/no/such/file", 1, true))
   end)
 end)
 

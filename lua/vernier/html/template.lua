@@ -1,4 +1,5 @@
 -- Fills text into HTML: escaped unless the template says that it is HTML already.
+local columns_of = require("vernier.columns")
 local svg = require("vernier.svg")
 
 local M = { escape = svg.escape }
@@ -12,21 +13,6 @@ function M.fill(template, values)
     end
     return raw == "=" and tostring(value) or M.escape(value)
   end))
-end
-
--- columns: {title, cell(row) -> HTML, class, shows(row)}; a column with shows appears if that is true for any row.
-local function visible(columns, rows)
-  local out = {}
-  for _, column in ipairs(columns) do
-    local show = not column.shows
-    for _, row in ipairs(rows) do
-      show = show or column.shows(row)
-    end
-    if show then
-      out[#out + 1] = column
-    end
-  end
-  return out
 end
 
 -- Neighbours of one group get a common heading over theirs.
@@ -45,8 +31,9 @@ local function group_row(columns)
   return grouped and "<tr>" .. table.concat(cells) .. "</tr>" or ""
 end
 
+-- columns: {title, cell(row) -> HTML, class, group, shows (vernier.columns)}.
 function M.table(columns, rows)
-  columns = visible(columns, rows)
+  columns = columns_of.visible(columns, rows)
   local out = { '<div class="scroll"><table><thead>', group_row(columns), "<tr>" }
   for _, column in ipairs(columns) do
     out[#out + 1] = M.fill('<th class="{class}" scope="col">{title}</th>', column)

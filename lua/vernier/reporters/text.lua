@@ -1,4 +1,5 @@
 -- Prints the summary: Caliper's table, the times side by side, and what went wrong.
+local columns_of = require("vernier.columns")
 local format = require("vernier.format")
 local json = require("vernier.json")
 local process = require("vernier.core.process")
@@ -29,21 +30,6 @@ local function pad(text, to, left)
 end
 
 -- ---- tables ----
-
--- columns: {title, value(row) -> text, colour}; left: aligned to the left; optional: shown if shows(row) for any row.
-local function visible(columns, rows)
-  local out = {}
-  for _, column in ipairs(columns) do
-    local show = not column.shows
-    for _, row in ipairs(rows) do
-      show = show or column.shows(row)
-    end
-    if show then
-      out[#out + 1] = column
-    end
-  end
-  return out
-end
 
 local function rule(widths)
   local parts = {}
@@ -97,8 +83,9 @@ local function without_spare(columns)
   return out
 end
 
+-- columns: {title, value(row) -> text, colour; left: aligned to the left; spare; shows (vernier.columns)}.
 local function table_of(columns, rows, paint, room)
-  columns = visible(columns, rows)
+  columns = columns_of.visible(columns, rows)
   local lines = lines_of(columns, rows)
   local widths = measure(columns, lines)
   if room and #rule(widths) > room + 1 then

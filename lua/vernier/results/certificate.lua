@@ -26,8 +26,17 @@ local function judge_schedule(test, reasons)
   end
 end
 
--- tests: finished ones; damages: what of the journals could not be read. Returns {verdict, reasons}.
-function M.judge(tests, damages)
+local function measured(tests)
+  for _, test in ipairs(tests) do
+    if test.total.runs > 0 then
+      return true
+    end
+  end
+  return false
+end
+
+-- tests: finished ones; damages: what of the journals could not be read; status of the run. Returns {verdict, reasons}.
+function M.judge(tests, damages, status)
   local fatal, doubts = {}, {}
   for _, message in ipairs(damages) do
     fatal[#fatal + 1] = "lost records: " .. message
@@ -35,6 +44,9 @@ function M.judge(tests, damages)
   for _, test in ipairs(tests) do
     judge_workers(test, fatal)
     judge_schedule(test, doubts)
+  end
+  if #fatal == 0 and status ~= "ok" and not measured(tests) then
+    fatal[1] = "nothing was measured"
   end
   local verdict = #fatal > 0 and "INVALID" or #doubts > 0 and "SUSPECT" or "VALID"
   for _, reason in ipairs(doubts) do
