@@ -168,11 +168,17 @@ describe("the HTTP server and exact bytes", function()
 
   it("closes connections over the limit, and has room again when others end", function()
     local held = {}
-    for i = 1, 6 do
-      held[i] = support.start({ "node", "spec/support/raw_client.js", tostring(echo.port), "[]", "60" })
+    -- A probe may take the place of a holder that is still on its way, which is then refused and ends: it comes again.
+    local function hold()
+      for i = 1, 6 do
+        if not held[i] or not held[i]:running() then
+          held[i] = support.start({ "node", "spec/support/raw_client.js", tostring(echo.port), "[]", "60" })
+        end
+      end
     end
     support.wait_for(function()
-      return not talk({ GET:format("/close") }, 1):find("bye", 1, true) -- reset or closed: a matter of timing
+      hold()
+      return talk({ GET:format("/close") }, 1):find("ERROR ECONNRESET", 1, true)
     end, 20, "the limit to be reached")
     for i = 1, 6 do
       held[i]:stop(2)
