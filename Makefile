@@ -11,7 +11,7 @@ MAKEFLAGS += --no-print-directory
 CC      ?= cc
 O       ?= build$(if $(SAN),-$(SAN))
 LUAJIT  ?= luajit
-PKGS    := luajit libuv yaml-0.1 openssl
+PKGS    := luajit libuv yaml-0.1 openssl zlib libsecp256k1
 VERSION := $(shell cat VERSION)
 Q       := $(if $(V),,@)
 
@@ -28,9 +28,9 @@ ALL_LIBS    = $(pkg_libs) -lm -lpthread
 
 SRC := $(filter-out src/embed.c,$(wildcard src/*.c))
 OBJ := $(SRC:src/%.c=$(O)/%.o) $(O)/embed.o
-LUA := $(sort $(shell find lua connectors workloads ratecontrollers -name '*.lua')) $(wildcard doc/*.txt)
+LUA := $(sort $(shell find lua connectors workloads ratecontrollers -name '*.lua')) $(wildcard annotations/*.lua)
 
-.PHONY: all deps demo-deps test unit functional lint check demo format fuzz doc bench clean help FORCE
+.PHONY: all deps demo-deps test unit functional lint check demo format fuzz doc bench bench-deps clean help FORCE
 .DELETE_ON_ERROR:
 all: $(O)/vernier
 
@@ -47,9 +47,9 @@ $(O)/embed.o: $(O)/embed.c
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # The header is the cdef: one file, two readers.
-$(O)/cdef.lua: src/vernier.h | $(O)
+$(O)/cdef.lua: src/vernier.h Makefile | $(O)
 	@echo "  GEN $@"
-	$(Q)(echo 'require("ffi").cdef[['; $(CC) -E -P -DVN_CDEF $<; echo ']]') > $@
+	$(Q)(echo 'return [['; $(CC) -E -P -DVN_CDEF $<; echo ']]') > $@
 
 $(O)/embed.c: src/embed.lua $(O)/cdef.lua $(O)/modules $(LUA)
 	@echo "  GEN $@"
@@ -104,8 +104,8 @@ fuzz:
 # ---- lint ----
 
 LINTS    := lint-format lint-cppcheck lint-tidy lint-luacheck lint-shellcheck lint-layers
-C_FILES  := $(wildcard src/*.[ch] spec/fuzz/*.[ch])
-SH_FILES := .ci/run .ci/deps $(wildcard spec/support/*.sh spec/fuzz/*.sh bench/*.sh examples/*.sh)
+C_FILES  := $(wildcard src/*.[ch] spec/fuzz/*.[ch] bench/support/*.c)
+SH_FILES := .ci/run .ci/deps $(wildcard spec/support/*.sh spec/fuzz/*.sh examples/*.sh examples/*/*.sh)
 .PHONY: $(LINTS)
 
 # All of them, also after the first finding.
@@ -127,7 +127,7 @@ lint-tidy:
 	  xargs -P "$$(nproc)" -I FILE clang-tidy --quiet FILE -- $(DEFINES) -Ispec/fuzz $(pkg_cflags) 2>/dev/null
 
 lint-luacheck:
-	luacheck --quiet --no-color lua connectors workloads ratecontrollers spec examples bench src doc
+	luacheck --quiet --no-color --exclude-files bench/node_modules -- lua connectors workloads ratecontrollers spec examples bench src doc
 
 lint-shellcheck:
 	shellcheck -x $(SH_FILES)
@@ -146,15 +146,28 @@ format:
 
 deps:
 	$(Q).ci/deps build test
+	$(Q)$(MAKE) -s $(NODE_MODULES)
 demo-deps:
 	$(Q).ci/deps build
+
+# What the specs take from npm, exactly as locked; npm writes this file last.
+NODE_MODULES := spec/node_modules/.package-lock.json
+$(NODE_MODULES): spec/package-lock.json
+	@echo "  NPM spec"
+	cd spec && npm ci --loglevel=error >/dev/null
+	touch $@
 
 demo: demo-deps
 	$(Q)$(MAKE) all
 	$(Q)examples/demo.sh $(O)/vernier
 
+# BENCH= names single benchmarks. What peers are missing is said, and left out.
 bench: all
-	$(Q)bench/all.sh $(O)/vernier
+	$(Q)OUT=$(O)/bench.json $(O)/vernier lua bench/run.lua $(BENCH)
+
+bench-deps:
+	$(Q).ci/deps build test bench
+	cd bench && npm ci
 
 doc: all
 	$(Q)$(O)/vernier lua doc/reference.lua doc
@@ -171,9 +184,9 @@ help:
 	@echo "make lint        format, static analysis, layer rules"
 	@echo "make check       lint + test"
 	@echo "make fuzz        each parser's harness for FUZZ_SECONDS=20"
-	@echo "make bench       side-by-side figures"
+	@echo "make bench       side-by-side figures, a quarter of an hour (BENCH='http noop' for some; make bench-deps: the peers)"
 	@echo "make doc         write the reference in doc/ from the option declarations"
 	@echo "make format      clang-format in place"
-	@echo "make deps        install what build and specs need (Debian, apt-get)"
+	@echo "make deps        install what build and specs need (Debian, apt-get; npm)"
 	@echo "make clean       remove the build folders"
-	@echo "variables        O=FOLDER SAN=asan|tsan VALGRIND=1 V=1 SPEC='FILE…' JOBS=N LIMIT=SECONDS"
+	@echo "variables        O=FOLDER SAN=asan|tsan VALGRIND=1 V=1 SPEC='FILE…' JOBS=N LIMIT=SECONDS BENCH='NAME…'"

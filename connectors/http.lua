@@ -2,35 +2,13 @@
 -- {status, headers (lower-case names), body}. Redirects are results like others; they are not followed.
 local http = require("vernier.http")
 local scheduler = require("vernier.scheduler")
+local url = require("vernier.url")
 
 local SECOND = 1e9
 
--- "http://host:port/base", "https://…", "unix:/path/of/socket" in parts; or nil and why not.
-local function parse_url(url)
-  local path = url:match("^unix:/*(/.+)$")
-  if path then
-    return { path = path, base = "" }
-  end
-  local scheme, authority, base = url:match("^(%a+)://([^/?#]+)([^?#]*)$")
-  if scheme ~= "http" and scheme ~= "https" then
-    return nil, "must be http://host:port, https://host:port or unix:/path"
-  elseif authority:find("@", 1, true) then
-    return nil, "must not hold a password: use the headers option (Authorization)"
-  end
-  local host, port = authority:match("^%[([%x:.]+)%](.*)$")
-  if not host then
-    host, port = authority:match("^([^:%[%]]+)(.*)$")
-  end
-  local number = port and tonumber(port:match("^:(%d+)$"))
-  if not host or (port ~= "" and not number) or (number and (number < 1 or number > 65535)) then
-    return nil, "must name a host and, if at all, a port in 1-65535"
-  end
-  return { host = host, port = number, tls = scheme == "https", base = base:gsub("/+$", "") }
-end
-
 local M = {
   options = {
-    url = { type = "string", required = true, convert = parse_url,
+    url = { type = "string", required = true, convert = url.service,
       doc = "where the service is: http://host:port, https://host:port or unix:/path; a path is put before every request's" },
     connections = { type = "integer", default = 128, min = 1, max = 65535,
       doc = "keep-alive connections per worker, at most" },
@@ -46,13 +24,13 @@ local M = {
 }
 
 local function client_options(options, workspace)
-  local url, tls = options.url, options.tls or {}
+  local service, tls = options.url, options.tls or {}
   local ca = tls.ca
   if ca and ca:sub(1, 1) ~= "/" then
     ca = (workspace or ".") .. "/" .. ca
   end
   return {
-    host = url.host, port = url.port, path = url.path, tls = url.tls, ca = ca, verify = tls.verify,
+    host = service.host, port = service.port, path = service.path, tls = service.tls, ca = ca, verify = tls.verify,
     connections = options.connections, headers = options.headers,
     request_timeout_ns = options.timeout * SECOND, connect_timeout_ns = options.connect_timeout * SECOND,
   }
@@ -69,7 +47,16 @@ function M:init(ctx)
     client:close()
     error("http: " .. message, 0)
   end
+  if client.files_limit then
+    ctx.log(("http: this process may open %d files, too few for %d connections (ulimit -n)"):format(client.files_limit,
+      self.options.connections), "warning")
+  end
   self._client, self._base = client, self.options.url.base
+end
+
+-- A path of a workload is a new string each time: one that stays as it is needs not be made twice.
+local function full_path(base, path)
+  return base == "" and path or base .. path
 end
 
 -- Key-value workloads (contract "simple"): POST /<verb> with the arguments as a JSON object.
@@ -93,32 +80,20 @@ local function is_expected(expected, status)
   return false
 end
 
--- nil for a good response; else message, class.
-local function judge(response, expect)
-  local status = response.status
-  if expect and expect.status then
-    if not is_expected(expect.status, status) then
-      return "status " .. status, "status"
-    end
-  elseif status < 200 or status > 399 then
-    return "status " .. status, "status"
-  end
-  local part = expect and (expect.body or expect.substring)
-  if part and not response.body:find(part, 1, true) then
-    return ("the body does not contain %q"):format(part), "check"
-  end
+local function is_good(status)
+  return status >= 200 and status <= 399
 end
 
--- The connector's answer from the client's: response, sent_ns, at_ns; or nil, message, class, sent_ns, at_ns.
-local function settle(tx, expect, response, a, b, c, d)
-  if not response then
-    http.stamp(tx, c, d)
-    return nil, a, b
-  end
-  http.stamp(tx, a, b)
-  local message, class = judge(response, expect)
-  if message then
-    return nil, message, class, response
+local function refuse(response)
+  return nil, "status " .. response.status, "status", response
+end
+
+local function judge(response, expect)
+  local status, part = response.status, expect.body or expect.substring
+  if expect.status and not is_expected(expect.status, status) or not expect.status and not is_good(status) then
+    return refuse(response)
+  elseif part and not response.body:find(part, 1, true) then
+    return nil, ("the body does not contain %q"):format(part), "check", response
   end
   return response
 end
@@ -129,9 +104,17 @@ function M:run(request, tx)
   elseif request.contract then
     request = of_contract(request)
   end
-  local path = request.path or "/"
-  return settle(tx, request.expect, self._client:send(request.method or "GET", self._base .. path, request.headers,
-    request.body, request.timeout and request.timeout * SECOND or 0))
+  local expect = request.expect
+  local response, message, class = self._client:send(request.method or "GET", full_path(self._base, request.path or "/"),
+    request.headers, request.body, request.timeout and request.timeout * SECOND or 0, tx)
+  if not response then
+    return nil, message, class
+  elseif expect then
+    return judge(response, expect)
+  elseif is_good(response.status) then
+    return response
+  end
+  return refuse(response)
 end
 
 M["end"] = function(self)

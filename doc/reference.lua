@@ -4,6 +4,7 @@ local cli = require("vernier.cli")
 local plugins = require("vernier.plugins")
 local settings = require("vernier.settings")
 local sorted = require("vernier.sorted")
+local stage = require("vernier.stage")
 
 local KINDS = { "workload", "rate controller", "connector", "stage", "observer", "monitor", "reporter" }
 
@@ -111,15 +112,28 @@ settings file; `vernier` is accepted for `caliper` everywhere. Precedence: comma
   out[#out + 1] = ""
 end
 
+-- What stands under the heading of a kind, before its plug-ins.
+local function introduce(out, kind)
+  if kind == "stage" then
+    out[#out + 1] = "All stages take these options beside their own. The workers are those that workers, groups and roles "
+      .. "all choose; a stage on the manager has none to choose.\n"
+    add_table(out, stage.COMMON, "")
+  end
+end
+
 local function all_plugins(out)
   for _, kind in ipairs(KINDS) do
     local names = plugins.names(kind)
     if #names > 0 then
       out[#out + 1] = ("## %ss\n"):format((kind:gsub("^%l", string.upper)))
+      introduce(out, kind)
     end
     for _, name in ipairs(names) do
       local module = assert(plugins.load(kind, name, "."))
       out[#out + 1] = ("### %s\n"):format(name)
+      if kind == "stage" then
+        out[#out + 1] = ("Runs on the %s.\n"):format(module.where)
+      end
       if module.options and next(module.options) then
         add_table(out, module.options, "")
       else

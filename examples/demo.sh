@@ -23,7 +23,7 @@ start_server() {
   server=$!
   tries=0
   while kill -0 "$server" 2>/dev/null; do
-    if grep -q "127.0.0.1:$1" "$workdir/server.log"; then
+    if grep -q "^listening on .*:$1" "$workdir/server.log"; then
       return 0
     fi
     tries=$((tries + 1))

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,6 +128,42 @@ int vn_file_realpath(const char *path, char *out, size_t cap) {
   if (len < cap) memcpy(out, real, len + 1);
   free(real);
   return len < cap ? (int)len : vn__fail(VN_ELIMIT, "%s: its path needs %zu bytes", path, len + 1);
+}
+
+/* ---- fingerprints ---- */
+
+static int digest_all(int fd, EVP_MD_CTX *context) {
+  unsigned char chunk[65536];
+  ssize_t n;
+  while ((n = read(fd, chunk, sizeof chunk)) != 0) {
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno;
+    if (!EVP_DigestUpdate(context, chunk, (size_t)n)) return ENOMEM;
+  }
+  return 0;
+}
+
+static void put_hex(char *out, const unsigned char *bytes, unsigned len) {
+  for (unsigned i = 0; i < len; i++) snprintf(out + 2 * (size_t)i, 3, "%02x", bytes[i]);
+}
+
+int vn_file_sha256(const char *path, char *out, size_t cap) {
+  enum { DIGEST = 32 };
+  if (cap < 2 * DIGEST + 1) return vn__fail(VN_EINVAL, "%s: no room for its fingerprint", path);
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  if (fd < 0) return fail_errno(path);
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned len = 0;
+  EVP_MD_CTX *context = EVP_MD_CTX_new();
+  bool begun = context && EVP_DigestInit_ex(context, EVP_sha256(), NULL);
+  int errnum = begun ? digest_all(fd, context) : ENOMEM;
+  if (!errnum && !EVP_DigestFinal_ex(context, digest, &len)) errnum = ENOMEM;
+  EVP_MD_CTX_free(context);
+  close(fd);
+  errno = errnum;
+  if (errnum) return fail_errno(path);
+  put_hex(out, digest, len);
+  return (int)(2 * len);
 }
 
 /* ---- writing a whole file ---- */

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base64.h"
 #include "internal.h"
 
 enum { ENCODED_VERSION = 1, HEADER_BYTES_MAX = 2 + 3 * 10 + 2 * 19 };
@@ -168,6 +169,30 @@ int vn_hist_add(vn_hist *h, const vn_hist *other) {
   return 0;
 }
 
+/* Nothing of the sums has changed when this fails: the cell has not been counted either. */
+int vn__hist_add_range(vn_hist *h, uint64_t from, uint64_t to, uint64_t n) {
+  if (to > VN_HIST_TOP_NS) to = VN_HIST_TOP_NS;
+  if (from > to) from = to;
+  uint64_t middle = from + (to - from + 1) / 2, count;
+  wide sum, squares;
+  if (__builtin_add_overflow(h->count, n, &count) || count >> 63 ||
+      __builtin_add_overflow(h->sum, (wide)n * middle, &sum) ||
+      __builtin_mul_overflow((wide)middle * middle, (wide)n, &squares) ||
+      __builtin_add_overflow(h->squares, squares, &squares))
+    return vn__fail(VN_ELIMIT, "the counts of a histogram are too large to be added");
+  int cell = vn__hist_cell(h, middle);
+  uint64_t lowest = middle ? lowest_in(h, cell) : 0, highest = highest_in(h, cell);
+  if (from < lowest) from = lowest;
+  if (to > highest) to = highest;
+  h->cells[cell] += n;
+  h->count = count;
+  h->sum = sum;
+  h->squares = squares;
+  if (from < h->min_ns) h->min_ns = from;
+  if (to > h->max_ns) h->max_ns = to;
+  return 0;
+}
+
 /* ---- reading ---- */
 
 double vn_hist_count(const vn_hist *h) { return (double)h->count; }
@@ -220,40 +245,9 @@ int vn_hist_next(const vn_hist *h, vn_hist_cell *cell) {
 
 /* ---- encoding ---- */
 
-static const char alphabet[64] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-typedef struct text_writer {
-  char *out;
-  size_t cap, len;
-  uint32_t bits; /* of the bytes that do not fill a group of three yet */
-  int pending;   /* how many those are */
-  bool full;
-} text_writer;
-
-static void put_group(text_writer *w, int bytes) {
-  if (w->cap - w->len < 4) {
-    w->full = true;
-    return;
-  }
-  uint32_t bits = w->bits << (8 * (3 - bytes));
-  char *at = w->out + w->len;
-  at[0] = alphabet[bits >> 18 & 63];
-  at[1] = alphabet[bits >> 12 & 63];
-  at[2] = bytes > 1 ? alphabet[bits >> 6 & 63] : '=';
-  at[3] = bytes > 2 ? alphabet[bits & 63] : '=';
-  w->len += 4;
-  w->bits = 0;
-  w->pending = 0;
-}
-
-static void put_byte(text_writer *w, unsigned byte) {
-  w->bits = w->bits << 8 | byte;
-  if (++w->pending == 3) put_group(w, 3);
-}
-
-static void put_number(text_writer *w, wide n) {
-  for (; n >= 128; n >>= 7) put_byte(w, (unsigned)(n & 127) | 128);
-  put_byte(w, (unsigned)n);
+static void put_number(vn_base64 *w, wide n) {
+  for (; n >= 128; n >>= 7) vn__base64_put(w, (unsigned)(n & 127) | 128);
+  vn__base64_put(w, (unsigned)n);
 }
 
 static int number_bytes(wide n) {
@@ -268,7 +262,7 @@ double vn_hist_encoded_max(const vn_hist *h) {
   return 4 * ceil(bytes / 3);
 }
 
-static void put_cells(text_writer *w, const vn_hist *h) {
+static void put_cells(vn_base64 *w, const vn_hist *h) {
   uint64_t gap = 0;
   for (int i = first_cell(h), last = last_cell(h); i <= last && !w->full; i++) {
     if (!h->cells[i]) {
@@ -282,9 +276,9 @@ static void put_cells(text_writer *w, const vn_hist *h) {
 }
 
 int vn_hist_encode(const vn_hist *h, char *out, size_t cap) {
-  text_writer w = {.out = out, .cap = cap};
-  put_byte(&w, ENCODED_VERSION);
-  put_byte(&w, (unsigned)h->digits);
+  vn_base64 w = {.out = out, .cap = cap};
+  vn__base64_put(&w, ENCODED_VERSION);
+  vn__base64_put(&w, (unsigned)h->digits);
   put_number(&w, h->count);
   if (h->count) {
     put_number(&w, h->min_ns);
@@ -293,47 +287,12 @@ int vn_hist_encode(const vn_hist *h, char *out, size_t cap) {
     put_number(&w, h->squares);
     put_cells(&w, h);
   }
-  if (w.pending) put_group(&w, w.pending);
+  vn__base64_end(&w);
   if (w.full) return vn__fail(VN_ELIMIT, "an encoded histogram needs up to %.0f bytes", vn_hist_encoded_max(h));
   return (int)w.len;
 }
 
 /* ---- decoding ---- */
-
-static int sextet(unsigned char c) {
-  static const signed char values[128] = {
-      -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
-      -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 62, -1, -1, -1, 63, 52, 53, 54, 55,
-      56, 57, 58, 59, 60, 61, -1, -1, -1, -1, -1, -1, -1, 0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12,
-      13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, -1, -1, -1, -1, -1, -1, 26, 27, 28, 29, 30, 31, 32,
-      33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, -1, -1, -1, -1, -1,
-  };
-  return c < 128 ? values[c] : -1;
-}
-
-static int decode_group(unsigned char *out, const unsigned char *in, int bytes) {
-  int bits = 0;
-  for (int i = 0; i < 4; i++) {
-    int s = i > bytes ? 0 : sextet(in[i]);
-    if (s < 0) return 0;
-    bits = bits << 6 | s;
-  }
-  for (int i = 0; i < bytes; i++) out[i] = (unsigned char)(bits >> (16 - 8 * i));
-  return bits & ((1 << 8 * (3 - bytes)) - 1) ? 0 : bytes;
-}
-
-/* The canonical form only: groups of four, padding at the end, no stray bits under it. Bytes, or 0 if it is not. */
-static size_t decode_text(unsigned char *out, const unsigned char *in, size_t len) {
-  size_t n = 0;
-  if (len % 4) return 0;
-  for (size_t i = 0; i < len; i += 4) {
-    int want = i + 4 < len || in[i + 3] != '=' ? 3 : in[i + 2] != '=' ? 2 : 1;
-    int got = decode_group(out + n, in + i, want);
-    if (!got) return 0;
-    n += (size_t)got;
-  }
-  return n;
-}
 
 typedef struct byte_reader {
   const unsigned char *at, *end;
@@ -421,7 +380,7 @@ static int add_bytes(vn_hist *h, byte_reader r) {
 int vn_hist_decode_add(vn_hist *h, const char *text, size_t len) {
   unsigned char *bytes = malloc(len / 4 * 3 + 3);
   if (!bytes) return vn__fail(VN_ENOMEM, "no memory for an encoded histogram of %zu bytes", len);
-  size_t n = decode_text(bytes, (const unsigned char *)text, len);
+  size_t n = vn__base64_decode(bytes, text, len);
   int rc = add_bytes(h, (byte_reader){.at = bytes, .end = bytes + n});
   free(bytes);
   return rc;

@@ -61,12 +61,12 @@ static void fail_resolution(vn_http *h, int status, const char *why);
 static void on_sweep(uv_timer_t *timer) {
   vn_http *h = timer->data;
   double now = vn_clock_now();
-  if (h->resolving && !h->failure && h->resolve_deadline_ns <= now)
+  if (h->resolver.running && !h->failure && h->resolve_deadline_ns <= now)
     fail_resolution(h, VN_ERESOLVE, "no answer in time");
   for (int i = 0; i < h->n_connections; i++) sweep_connection(h->connections[i], now);
   sweep_queue(h, now);
   vn__http_pump(h);
-  if (h->n_active || h->n_opening || h->first || h->resolving) return;
+  if (h->n_active || h->n_opening || h->first || h->resolver.running) return;
   uv_timer_stop(&h->sweep);
   h->sweep_ms = 0;
 }
@@ -96,41 +96,29 @@ static void fail_resolution(vn_http *h, int status, const char *why) {
   while (h->first) vn__http_fail_oldest(h, status, h->detail);
 }
 
-static void on_resolved(uv_getaddrinfo_t *resolver, int status, struct addrinfo *list) {
-  vn_http *h = resolver->data;
-  h->resolving = false;
-  for (struct addrinfo *a = list; a && h->n_addresses < VN__HTTP_ADDRESSES; a = a->ai_next)
-    if (a->ai_addrlen <= sizeof h->addresses[0]) memcpy(&h->addresses[h->n_addresses++], a->ai_addr, a->ai_addrlen);
-  uv_freeaddrinfo(list);
+static void on_resolved(void *owner, int status) {
+  vn_http *h = owner;
   if (!h->closed && !h->failure) {
-    if (h->n_addresses == 0) {
-      fail_resolution(h, VN_ERESOLVE, status ? uv_strerror(status) : "no address");
+    if (status < 0) {
+      fail_resolution(h, status, h->resolver.why);
     } else {
       push_resolved(h, 0);
       vn__http_pump(h);
     }
   }
-  vn__loop_ref(h->loop, -1);
   vn__http_release(h);
 }
 
 static int resolve(vn_http *h) {
   const vn_http_options *o = &h->options;
-  if (o->path || uv_ip4_addr(o->host, o->port, (struct sockaddr_in *)h->addresses) == 0 ||
-      uv_ip6_addr(o->host, o->port, (struct sockaddr_in6 *)h->addresses) == 0) {
-    h->n_addresses = o->path ? 0 : 1;
-    push_resolved(h, 0);
-    return 0;
-  }
-  char port[16];
-  snprintf(port, sizeof port, "%d", o->port);
-  struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-  h->resolver.data = h;
-  int rc = uv_getaddrinfo(&h->loop->uv, &h->resolver, on_resolved, o->host, port, &hints);
-  if (rc < 0) return vn__fail(VN_ERESOLVE, "%s: %s", o->host, uv_strerror(rc));
-  h->resolving = true;
+  h->resolver.loop = h->loop;
+  h->resolver.owner = h;
+  h->resolver.done = on_resolved;
+  int rc = o->path ? 0 : vn__resolve(&h->resolver, o->host, o->port);
+  if (rc == 0) push_resolved(h, 0);
+  if (rc < 0) return vn__fail(rc, "%s: %s", o->host, h->resolver.why);
+  if (rc == 0) return 0;
   h->handles++;
-  vn__loop_ref(h->loop, 1);
   h->resolve_deadline_ns = vn_clock_now() + o->connect_timeout_ns;
   start_sweep(h, o->connect_timeout_ns);
   return 0;
@@ -261,6 +249,7 @@ void vn__http_release(vn_http *h) {
   free_queue(h->first);
   free_queue(h->spare);
   vn__buffer_free(&h->out);
+  vn__buffer_free(&h->known_head);
   if (h->tls) vn__tls_context_free(h->tls);
   free(h->connections);
   free(h->idle);
@@ -338,6 +327,6 @@ void vn_http_free(vn_http *h) {
   if (!h || h->closed) return;
   h->closed = true;
   vn_http_cancel_all(h);
-  if (h->resolving) uv_cancel((uv_req_t *)&h->resolver);
+  vn__resolve_cancel(&h->resolver);
   uv_close((uv_handle_t *)&h->sweep, on_sweep_closed);
 }

@@ -4,10 +4,11 @@
 
 #include "buffer.h"
 #include "http_parser.h"
+#include "resolve.h"
 #include "stream.h"
 
 enum { VN__HTTP_FREE, VN__HTTP_OPENING, VN__HTTP_REOPENING, VN__HTTP_IDLE, VN__HTTP_ACTIVE, VN__HTTP_CLOSING };
-enum { VN__HTTP_ADDRESSES = 8, VN__HTTP_DETAIL = 512, VN__HTTP_KEEP = 256 * 1024 };
+enum { VN__HTTP_DETAIL = 512, VN__HTTP_KEEP = 256 * 1024 };
 
 typedef struct vn__http_queued { /* a request that waits for a connection */
   struct vn__http_queued *next;
@@ -38,13 +39,12 @@ struct vn_http {
   vn__tls_context *tls;
   double tag; /* of VN_EV_RESOLVED */
 
-  uv_getaddrinfo_t resolver;
-  bool resolving, closed;
+  vn__resolver resolver;
+  bool closed;
   double resolve_deadline_ns;
   int failure;                  /* of the resolution: every request gets it */
   char detail[VN__HTTP_DETAIL]; /* of the last failure that may have happened between two polls */
-  struct sockaddr_storage addresses[VN__HTTP_ADDRESSES];
-  uint32_t n_addresses, good; /* good: the address that worked last */
+  uint32_t good;                /* the address that worked last */
 
   vn__http_connection **connections; /* all ever made */
   vn__http_connection **idle;        /* stack */
@@ -53,6 +53,10 @@ struct vn_http {
   vn__http_queued *first, *last, *spare;
   int n_queued;
   vn__buffer out;
+
+  vn__buffer known_head; /* from status line to empty line: what a server says is mostly what it said before */
+  vn__parser known;      /* as it was after that answer */
+  int32_t known_id;      /* 0: none */
 
   uv_timer_t sweep;
   uint64_t sweep_ms;       /* 0: stopped */

@@ -201,13 +201,14 @@ static int check_head(const vn__parser *p) {
 
 static bool has_no_body(const vn__parser *p) {
   if (p->request) return !p->chunked && (!p->has_length || p->remaining == 0);
-  return p->head_only || p->status == 204 || p->status == 304 || (p->has_length && p->remaining == 0);
+  return p->head_only || p->status < 200 || p->status == 204 || p->status == 304 ||
+         (p->has_length && p->remaining == 0);
 }
 
 static int end_of_head(vn__parser *p) {
   p->head_len = p->line - p->head;
   p->body = p->pos;
-  if (!p->request && p->status < 200) return skip_interim(p);
+  if (!p->request && p->status < 200 && !(p->upgrade && p->status == 101)) return skip_interim(p);
   int rc = check_head(p);
   if (rc) return rc;
   if (has_no_body(p)) {

@@ -14,6 +14,7 @@ typedef struct vn__parser {
   uint32_t max_body;
   bool request;   /* parses requests; otherwise responses */
   bool head_only; /* response to HEAD: has no body whatever its header says */
+  bool upgrade;   /* response to a request to change the protocol: 101 is its end */
 
   bool keep_alive; /* after this message the connection may carry another one */
   bool chunked, has_length, has_host;

@@ -33,7 +33,33 @@ void vn__http_push_failure(vn_http *h, double tag, double sent_ns, int status, c
   h->errors++;
 }
 
-static void push_response(connection *c, const char *buf, double at_ns) {
+/* ---- answers whose head is that of an answer before ---- */
+
+static int32_t new_head_id(void) {
+  static int32_t last;
+  if (++last <= 0) last = 1;
+  return last;
+}
+
+/* A whole answer of a stated length, with a head that has been seen, is not parsed again. */
+static bool is_known(const connection *c, const char *buf, size_t len) {
+  const vn_http *h = c->http;
+  size_t head = h->known_head.len;
+  return h->known_id && len == h->known.pos && !c->parser.head_only && memcmp(buf, h->known_head.data, head) == 0;
+}
+
+/* The id of the answer's head in events; 0 where it is not worth remembering. */
+static int32_t learn_head(vn_http *h, const vn__parser *p, const char *buf) {
+  if (!p->has_length || p->chunked || p->head_only || p->body + p->body_len != p->pos) return 0;
+  bool same = h->known_id && h->known_head.len == p->body && memcmp(buf, h->known_head.data, p->body) == 0;
+  h->known = *p;
+  if (same) return h->known_id;
+  h->known_head.len = 0;
+  h->known_id = vn__buffer_add(&h->known_head, buf, p->body) == 0 ? new_head_id() : 0;
+  return h->known_id;
+}
+
+static void push_response(connection *c, const char *buf, double at_ns, int32_t head_id) {
   const vn__parser *p = &c->parser;
   vn_event *e = vn__loop_push(c->http->loop, VN_EV_RESPONSE, c->tag);
   char *copy = vn__loop_scratch(c->http->loop, p->head_len + p->body_len);
@@ -43,6 +69,7 @@ static void push_response(connection *c, const char *buf, double at_ns) {
   e->at_ns = at_ns;
   e->sent_ns = c->sent_ns;
   e->head = copy;
+  e->head_id = head_id;
   e->head_len = (uint32_t)p->head_len;
   e->data = copy + p->head_len;
   e->len = (uint32_t)p->body_len;
@@ -139,9 +166,9 @@ static void set_free(connection *c) {
   }
 }
 
-static void finish_response(connection *c, const char *buf, size_t len, double at_ns) {
-  push_response(c, buf, at_ns);
-  bool reusable = c->parser.keep_alive && c->parser.pos == len && c->stream.writes == 0;
+static void finish_response(connection *c, const char *buf, size_t len, double at_ns, int32_t head_id) {
+  push_response(c, buf, at_ns, head_id);
+  bool reusable = c->parser.keep_alive && c->parser.pos == len && !vn__stream_is_pending(&c->stream);
   vn__buffer_trim(&c->in, VN__HTTP_KEEP);
   vn__parser_reset(&c->parser);
   if (!reusable) {
@@ -175,6 +202,11 @@ static void on_data(vn__stream *s, char *data, size_t len, double at_ns) {
     return;
   }
   char *buf = data;
+  if (VN_LIKELY(c->in.len == 0 && is_known(c, data, len))) {
+    c->parser = c->http->known;
+    finish_response(c, data, len, at_ns, c->http->known_id);
+    return;
+  }
   if (c->in.len) {
     if (vn__buffer_add(&c->in, data, len) < 0) {
       fail_and_pump(c, VN_ENOMEM);
@@ -185,7 +217,7 @@ static void on_data(vn__stream *s, char *data, size_t len, double at_ns) {
   }
   int rc = vn__parser_feed(&c->parser, buf, &len);
   if (VN_LIKELY(rc == VN__PARSER_DONE)) {
-    finish_response(c, buf, len, at_ns);
+    finish_response(c, buf, len, at_ns, learn_head(c->http, &c->parser, buf));
     return;
   }
   if (rc == VN__PARSER_MORE) rc = keep_partial(c, buf, len);
@@ -199,7 +231,7 @@ static void on_end(vn__stream *s, int status) {
     return;
   }
   if (status == 0 && vn__parser_eof(&c->parser, c->in.len) == VN__PARSER_DONE) {
-    finish_response(c, c->in.data, c->in.len, vn_clock_now());
+    finish_response(c, c->in.data, c->in.len, vn_clock_now(), 0);
     return;
   }
   fail_and_pump(c, status ? status : VN_ERESET);
@@ -221,9 +253,9 @@ static void on_open(vn__stream *s, int status) {
   if (status == 0) {
     h->n_opening--;
     h->connects++;
-    h->good = (h->good + c->attempt) % (h->n_addresses ? h->n_addresses : 1);
+    h->good = (h->good + c->attempt) % (h->resolver.n ? h->resolver.n : 1);
     set_free(c);
-  } else if (status == VN_ECONNECT && c->attempt + 1 < h->n_addresses) {
+  } else if (status == VN_ECONNECT && c->attempt + 1 < h->resolver.n) {
     c->attempt++;
     c->state = VN__HTTP_REOPENING;
     vn__stream_close(s, false);
@@ -238,8 +270,8 @@ static int connect_stream(connection *c) {
   vn__tls *tls = h->tls ? vn__tls_new(h->tls, h->options.host) : NULL; /* the name was tried by start_tls */
   c->state = VN__HTTP_OPENING;
   if (h->options.path) return vn__stream_connect_unix(&c->stream, h->loop, h->options.path, tls);
-  uint32_t i = (h->good + c->attempt) % h->n_addresses;
-  return vn__stream_connect(&c->stream, h->loop, (struct sockaddr *)&h->addresses[i], tls);
+  uint32_t i = (h->good + c->attempt) % h->resolver.n;
+  return vn__stream_connect(&c->stream, h->loop, vn__resolver_address(&h->resolver, i), tls);
 }
 
 static void on_closed(vn__stream *s) {
@@ -258,7 +290,7 @@ static void on_closed(vn__stream *s) {
   vn__http_release(h);
 }
 
-static const vn__stream_events stream_events = {on_open, on_data, on_end, on_closed};
+static const vn__stream_events stream_events = {on_open, on_data, on_end, on_closed, NULL};
 
 static connection *new_connection(vn_http *h) {
   size_t n = (size_t)h->n_connections + 1;
@@ -300,7 +332,7 @@ static int open_connection(vn_http *h) {
 }
 
 void vn__http_pump(vn_http *h) {
-  if (h->resolving || h->closed) return;
+  if (h->resolver.running || h->closed) return;
   while (h->n_opening < h->n_queued && h->n_open < h->options.connections) {
     int rc = open_connection(h);
     if (rc < 0) vn__http_fail_oldest(h, rc, h->detail);

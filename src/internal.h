@@ -23,6 +23,17 @@ extern const vn_embedded vn__embedded[]; /* ends with a NULL name */
 int vn__fail(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int vn__errno_code(int errnum); /* vn_error that stands for an errno */
 
+/* ---- heap: the memory of the Lua state ---- */
+
+typedef struct vn__heap vn__heap;
+vn__heap *vn__heap_new(void);                                       /* NULL: no memory */
+void vn__heap_free(vn__heap *h);                                    /* with all that was taken from it and is small */
+void *vn__heap_alloc(void *heap, void *p, size_t old, size_t size); /* a lua_Alloc */
+
+/* ---- hex ---- */
+
+int vn__hex_digit(char c); /* its value, -1 for any other character */
+
 /* ---- clock ---- */
 
 int64_t vn__clock_absolute(double ns); /* CLOCK_MONOTONIC ns of a time since the base */
@@ -46,6 +57,12 @@ struct vn_hist {
 size_t vn__hist_size(int digits);            /* bytes, a multiple of 64; 0: no such digits */
 int vn__hist_init(vn_hist *mem, int digits); /* zeroed, 16-byte aligned memory of vn__hist_size(digits) bytes */
 int vn__hist_repair(vn_hist *h);             /* after its process was killed; VN_ECORRUPT: not a histogram */
+
+/*
+ * Adds n values of which only the range [from, to] is known, no wider than a cell of so many digits: all at its middle,
+ * as HdrHistogram does. VN_ELIMIT and unchanged: more than the sums can hold.
+ */
+int vn__hist_add_range(vn_hist *h, uint64_t from, uint64_t to, uint64_t n);
 
 static inline int vn__hist_cell(const vn_hist *h, uint64_t ns) {
   uint64_t v = ns | (ns == 0);

@@ -4,14 +4,15 @@
  * A file is the magic "vnjl" and a version, then records: length, CRC-32C of length and payload, payload; numbers are
  * 32 bits, little endian. A record that could not be written whole is cut off again, so that a full disk leaves a valid
  * journal that goes on when there is room. Readers get every record up to the first torn one; a damaged record whose
- * length still fits is reported and passed over. There is one writer per file, and no fsync: a journal survives the
- * death of its process, not that of the machine.
+ * length still fits is reported and passed over. There is one writer per file, which holds a lock on it, and no fsync:
+ * a journal survives the death of its process, not that of the machine. A later process may go on with it.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -119,6 +120,12 @@ static int append_parts(vn_journal *j, struct iovec *parts, int n) {
   return vn__fail(vn__errno_code(errnum), "%s: cannot append: %s", j->path, strerror(errnum));
 }
 
+static int append_header(vn_journal *j) {
+  unsigned char header[FILE_HEADER] = "vnjl";
+  put32(header + 4, FILE_VERSION);
+  return append_parts(j, &(struct iovec){header, sizeof header}, 1);
+}
+
 vn_journal *vn_journal_create(const char *path) {
   vn_journal *j = journal_new(path);
   if (!j) return NULL;
@@ -128,9 +135,8 @@ vn_journal *vn_journal_create(const char *path) {
     vn_journal_close(j);
     return NULL;
   }
-  unsigned char header[FILE_HEADER] = "vnjl";
-  put32(header + 4, FILE_VERSION);
-  if (append_parts(j, &(struct iovec){header, sizeof header}, 1) < 0) {
+  flock(j->fd, LOCK_EX | LOCK_NB); /* nobody else has it; where there are no locks, vn_journal_reopen says so */
+  if (append_header(j) < 0) {
     vn_journal_close(j);
     unlink(path);
     return NULL;
@@ -218,4 +224,49 @@ int vn_journal_next(vn_journal *j, const char **data, size_t *len) {
   *data = j->record;
   *len = size;
   return 1;
+}
+
+double vn_journal_get_offset(const vn_journal *j) { return (double)j->end; }
+
+int vn_journal_set_offset(vn_journal *j, double offset) {
+  if (!j->file) return vn__fail(VN_EINVAL, "%s: the journal is open for writing", j->path);
+  if (!(offset >= FILE_HEADER && offset < 0x1p53))
+    return vn__fail(VN_EINVAL, "%s: no record begins at byte %.0f", j->path, offset);
+  if (fseeko(j->file, (off_t)offset, SEEK_SET)) return vn__fail(VN_EIO, "%s: %s", j->path, strerror(errno));
+  j->end = (off_t)offset;
+  j->torn = false;
+  return 0;
+}
+
+/* ---- going on ---- */
+
+static int take_lock(vn_journal *j) {
+  j->fd = open(j->path, O_WRONLY | O_CLOEXEC);
+  if (j->fd < 0) return vn__fail(vn__errno_code(errno), "%s: %s", j->path, strerror(errno));
+  if (flock(j->fd, LOCK_EX | LOCK_NB) == 0) return 0;
+  if (errno == EWOULDBLOCK) return vn__fail(VN_EBUSY, "%s: is being written by another process", j->path);
+  return vn__fail(vn__errno_code(errno), "%s: cannot be locked: %s", j->path, strerror(errno));
+}
+
+/* From a reader before the first record to a writer behind the last one. */
+static int become_writer(vn_journal *j) {
+  const char *data;
+  size_t len;
+  int rc = take_lock(j);
+  if (rc < 0) return rc;
+  while ((rc = vn_journal_next(j, &data, &len)) != 0)
+    if (rc < 0 && rc != VN_ECORRUPT) return rc;
+  fclose(j->file);
+  j->file = NULL;
+  if (j->end >= FILE_HEADER) return cut_torn(j);
+  j->end = 0;
+  return append_header(j);
+}
+
+vn_journal *vn_journal_reopen(int *error, const char *path) {
+  vn_journal *j = vn_journal_open(path);
+  *error = j ? become_writer(j) : VN_ECORRUPT;
+  if (*error >= 0) return j;
+  vn_journal_close(j);
+  return NULL;
 }

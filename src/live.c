@@ -2,9 +2,10 @@
  * live.c: the current interval's counters and histograms of a load, in a shared mapping of a file, so that a killed
  * process loses at most the record being written.
  *
- * The file is a head segment and one segment per operation. Its space is allocated before it is touched: a full disk
- * is an error of adding an operation, never a SIGBUS in the middle of a round. The mapping spans the largest possible
- * file from the start, so addresses never change.
+ * The file is a head segment and one segment per operation, or mark of an operation, in the order in which they came.
+ * A mark has room for all that an operation has, and leaves half of it empty: so all segments are alike. Space is
+ * allocated before it is touched: a full disk is an error of adding an operation, never a SIGBUS in the middle of a
+ * round. The mapping spans the largest possible file from the start, so addresses never change.
  */
 #include "live.h"
 
@@ -19,7 +20,7 @@
 
 static size_t page_up(size_t n) { return (n + 4095) & ~(size_t)4095; }
 
-static size_t span(const vn_live *v) { return v->head_size + VN_OP_MAX * v->segment; }
+static size_t span(const vn_live *v) { return v->head_size + VN_LIVE_OP_MAX * v->segment; }
 
 static void set_sizes(vn_live *v, int digits) {
   v->hist_size = (vn__hist_size(digits) + 63) & ~(size_t)63;
@@ -74,30 +75,55 @@ void vn__live_free(vn_live *v) {
   free(v);
 }
 
-static int find(const char *name, const char *first, size_t stride, uint32_t n) {
-  for (uint32_t i = 0; i < n; i++)
-    if (strncmp(first + i * stride, name, VN_NAME_MAX - 1) == 0) return (int)i;
+static int find_segment(const vn_live *v, const char *name, int mark_of) {
+  for (int i = 0; i < (int)v->head->n_ops; i++) {
+    const vn_live_op *op = vn__live_op(v, i);
+    if (op->mark_of == mark_of && strncmp(op->name, name, VN_NAME_MAX - 1) == 0) return i;
+  }
   return -1;
 }
 
-int vn__live_add_operation(vn_live *v, const char *name) {
+static int count_segments(const vn_live *v, bool marks) {
+  int n = 0;
+  for (int i = 0; i < (int)v->head->n_ops; i++) n += (vn__live_op(v, i)->mark_of > 0) == marks;
+  return n;
+}
+
+/* It counts only when it is whole: its process may be killed here. */
+static int add_segment(vn_live *v, const char *name, int mark_of) {
   vn_live_head *h = v->head;
-  int found = find(name, vn__live_op(v, 0)->name, v->segment, h->n_ops);
-  if (found >= 0) return found;
-  if (h->n_ops == VN_OP_MAX)
-    return vn__fail(VN_ELIMIT, "more than %d operations, \"%s\" is one too many", VN_OP_MAX, name);
-  int rc = reserve(v, v->head_size + (h->n_ops + 1) * v->segment);
+  int at = (int)h->n_ops;
+  int rc = reserve(v, v->head_size + ((size_t)at + 1) * v->segment);
   if (rc) return rc;
-  vn_live_op *op = vn__live_op(v, (int)h->n_ops);
+  vn_live_op *op = vn__live_op(v, at);
   snprintf(op->name, sizeof op->name, "%s", name);
-  for (int clock = 0; clock < VN_CLOCKS; clock++) vn__hist_init(vn__live_hist(v, (int)h->n_ops, clock), (int)h->digits);
-  return (int)h->n_ops++;
+  op->mark_of = mark_of;
+  for (int clock = 0; clock < VN_CLOCKS; clock++) vn__hist_init(vn__live_hist(v, at, clock), (int)h->digits);
+  __atomic_store_n(&h->n_ops, (uint32_t)at + 1, __ATOMIC_RELEASE);
+  return at;
+}
+
+int vn__live_add_operation(vn_live *v, const char *name) {
+  int found = find_segment(v, name, 0);
+  if (found >= 0) return found;
+  if (count_segments(v, false) == VN_OP_MAX)
+    return vn__fail(VN_ELIMIT, "more than %d operations, \"%s\" is one too many", VN_OP_MAX, name);
+  return add_segment(v, name, 0);
+}
+
+int vn__live_add_mark(vn_live *v, int op, const char *name) {
+  int found = find_segment(v, name, op + 1);
+  if (found >= 0) return found;
+  if (count_segments(v, true) == VN_MARK_MAX)
+    return vn__fail(VN_ELIMIT, "more than %d marks, \"%s\" of operation \"%s\" is one too many", VN_MARK_MAX, name,
+                    vn__live_op(v, op)->name);
+  return add_segment(v, name, op + 1);
 }
 
 int vn__live_add_class(vn_live *v, const char *name) {
   vn_live_head *h = v->head;
-  int found = find(name, h->classes[0], VN_NAME_MAX, h->n_classes);
-  if (found >= 0) return found;
+  for (uint32_t i = 0; i < h->n_classes; i++)
+    if (strncmp(h->classes[i], name, VN_NAME_MAX - 1) == 0) return (int)i;
   if (h->n_classes == VN_CLASS_MAX)
     return vn__fail(VN_ELIMIT, "more than %d error classes, \"%s\" is one too many", VN_CLASS_MAX, name);
   snprintf(h->classes[h->n_classes], VN_NAME_MAX, "%s", name);
@@ -128,12 +154,22 @@ static int check_file(vn_live *v, const char *path) {
   struct stat st;
   if (fstat(v->fd, &st) || pread(v->fd, &head, sizeof head, 0) != (ssize_t)sizeof head)
     return vn__fail(VN_ECORRUPT, "%s: too short for a live interval", path);
-  if (head.magic != VN_LIVE_MAGIC || head.digits < 1 || head.digits > 5 || head.n_ops > VN_OP_MAX ||
+  if (head.magic != VN_LIVE_MAGIC || head.digits < 1 || head.digits > 5 || head.n_ops > VN_LIVE_OP_MAX ||
       head.n_classes > VN_CLASS_MAX)
     return vn__fail(VN_ECORRUPT, "%s: not a live interval", path);
   set_sizes(v, (int)head.digits);
   if ((size_t)st.st_size < v->head_size + head.n_ops * v->segment)
     return vn__fail(VN_ECORRUPT, "%s: shorter than its operations", path);
+  return 0;
+}
+
+/* The marks of a file that is mapped belong to operations before them. */
+static int check_marks(const vn_live *v) {
+  for (int i = 0; i < (int)v->head->n_ops; i++) {
+    int mark_of = vn__live_op(v, i)->mark_of;
+    if (mark_of < 0 || mark_of > i || (mark_of > 0 && vn__live_op(v, mark_of - 1)->mark_of > 0))
+      return vn__fail(VN_ECORRUPT, "%s: a mark of no operation", v->path);
+  }
   return 0;
 }
 
@@ -147,7 +183,7 @@ vn_live *vn_live_open(const char *path) {
     free(v);
     return NULL;
   }
-  if (check_file(v, path) || map(v, PROT_READ)) {
+  if (check_file(v, path) || map(v, PROT_READ) || check_marks(v)) {
     vn__live_free(v);
     return NULL;
   }
@@ -165,6 +201,8 @@ int vn_live_settled(const vn_live *v) { return (int)v->head->settled; }
 int vn_live_operations(const vn_live *v) { return (int)v->head->n_ops; }
 
 const char *vn_live_operation(const vn_live *v, int op) { return vn__live_op(v, op)->name; }
+
+int vn_live_mark_of(const vn_live *v, int op) { return vn__live_op(v, op)->mark_of - 1; }
 
 const vn_counters *vn_live_operation_counters(vn_live *v, int op) { return &vn__live_op(v, op)->counters; }
 

@@ -4,17 +4,18 @@
 
 #include "internal.h"
 
-enum { VN_LIVE_MAGIC = 0x564e4c31, VN_LIVE_PATH_MAX = 4096 };
+enum { VN_LIVE_MAGIC = 0x564e4c31, VN_LIVE_PATH_MAX = 4096, VN_LIVE_OP_MAX = VN_OP_MAX + VN_MARK_MAX };
 
 typedef struct vn_live_op { /* one segment of the file: this head, then the histograms */
   vn_counters counters;
   char name[VN_NAME_MAX];
+  int32_t mark_of; /* 0: an operation; n + 1: a mark of operation n, which has response and service times alone */
 } vn_live_op;
 
 typedef struct vn_live_head { /* the first segment of the file */
   uint32_t magic, digits;
-  uint32_t n_ops, n_classes;
-  uint32_t settled; /* 1 while the interval, which is in the journal, is being cleared */
+  uint32_t n_ops, n_classes; /* marks are among the operations */
+  uint32_t settled;          /* 1 while the interval, which is in the journal, is being cleared */
   uint32_t pad;
   vn_load_counters counters;
   char classes[VN_CLASS_MAX][VN_NAME_MAX];
@@ -31,6 +32,7 @@ struct vn_live {
 vn_live *vn__live_new(const char *path, int digits); /* path NULL: memory only */
 void vn__live_free(vn_live *v);                      /* removes the file if this process made it */
 int vn__live_add_operation(vn_live *v, const char *name);
+int vn__live_add_mark(vn_live *v, int op, const char *name); /* its number, made if new */
 int vn__live_add_class(vn_live *v, const char *name);
 void vn__live_clear(vn_live *v);
 

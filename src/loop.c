@@ -2,23 +2,19 @@
  * loop.c: the one event loop of a process, entered from Lua through vn_poll.
  *
  * Model: whoever needs an answer passes a tag; the answer is an event record with that tag in state.events. A poll
- * first takes what the network has, then sleeps until the earlier of the caller's instant and the first timer, and
- * returns as soon as there is an event. Sleeping is a timerfd armed shortly before the instant and a spin over the
- * rest, because a wake-up costs 20-50 us on common machines (pacing: precise); without the spin (economical); or in
- * ticks of 1 ms (batched).
+ * waits for the network, but not beyond the earlier of the caller's instant and the first timer, and returns as soon as
+ * there is an event. How it waits: pacing.c.
  *
- * Invariants: events and scratch memory stay as they are until the next vn_poll. A due instant delays the network by
- * no more than one pass of uv_run, and the network a due instant by no more than the events of one pass.
+ * Invariants: events and scratch memory stay as they are until the next vn_poll. Every poll looks at the network once,
+ * also when the instant has passed, and at no more than what one epoll_wait gives (1,024 descriptors): that is what a
+ * due instant waits for the network at most. The network waits for what is due at most as long as the caller lets
+ * vn_poll wait: a load executes due runs for 200 us (vernier.load) and then polls.
  */
 #include "loop.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 typedef struct vn_timer {
   double at_ns, tag;
@@ -37,8 +33,6 @@ typedef struct vn_signal {
 } vn_signal;
 
 enum { EVENTS_MIN = 256, SCRATCH_MIN = 64 * 1024 };
-static const double SPIN_NS = 60e3;  /* covers the wake-up latency of the machines measured */
-static const double TICK_NS = 1e6;   /* of batched pacing */
 static const double STALL_NS = 10e6; /* a turn outside vn_poll that is worth reporting */
 
 /* ---- events and scratch memory ---- */
@@ -136,53 +130,7 @@ static void fire_timers(vn_loop *l, double now) {
   }
 }
 
-/* ---- waiting ---- */
-
-static void on_wake(uv_poll_t *handle, int status, int events) {
-  vn_loop *l = handle->data;
-  uint64_t expirations;
-  (void)status, (void)events;
-  if (read(l->wake_fd, &expirations, sizeof expirations) < 0) return; /* EAGAIN: re-armed meanwhile */
-  l->wake_armed = false;
-}
-
-/* A system call only when the instant changes: in a closed loop it is the end of the round for a million polls. */
-static void arm_wake(vn_loop *l, double at_ns) {
-  if (l->wake_armed && l->wake_ns == at_ns) return;
-  int64_t at = vn__clock_absolute(at_ns);
-  if (at < 1) at = 1;
-  struct itimerspec spec = {.it_value = {at / 1000000000, at % 1000000000}};
-  timerfd_settime(l->wake_fd, TFD_TIMER_ABSTIME, &spec, NULL);
-  l->wake_armed = true;
-  l->wake_ns = at_ns;
-}
-
-static void sleep_until(vn_loop *l, double wake_ns) {
-  if (isinf(wake_ns)) {
-    uv_run(&l->uv, UV_RUN_ONCE);
-    return;
-  }
-  arm_wake(l, wake_ns);
-  while (l->wake_armed && l->n_events == 0) uv_run(&l->uv, UV_RUN_ONCE);
-}
-
-static void spin_until(vn_loop *l, double wake_ns) {
-  for (int i = 0; l->n_events == 0 && vn_clock_now() < wake_ns; i++)
-    if (i % 64 == 0) uv_run(&l->uv, UV_RUN_NOWAIT);
-}
-
-/* Takes what the network has, waiting for it at most until the instant or the first timer. */
-static void wait_until(vn_loop *l, double until_ns, double now) {
-  double wake = l->n_timers ? fmin(until_ns, l->timers[0].at_ns) : until_ns;
-  if (wake <= now || l->n_events) {
-    uv_run(&l->uv, UV_RUN_NOWAIT);
-    return;
-  }
-  if (l->pacing == VN_PACING_BATCHED && !isinf(wake)) wake = ceil(wake / TICK_NS) * TICK_NS;
-  double spin = l->pacing == VN_PACING_PRECISE ? SPIN_NS : 0;
-  if (wake - now > spin) sleep_until(l, wake - spin);
-  if (spin > 0) spin_until(l, wake);
-}
+/* ---- polling ---- */
 
 static void note_stall(vn_loop *l, double now) {
   double busy = now - l->state.polled_ns;
@@ -205,7 +153,8 @@ int vn_poll(vn_loop *l, double until_ns) {
   l->turns++; /* odd: waiting, which is no hang however long it takes */
   drop_delivered(l);
   reset_scratch(l);
-  wait_until(l, until_ns, entered);
+  double wake_ns = l->n_timers ? fmin(until_ns, l->timers[0].at_ns) : until_ns;
+  vn__loop_wait(l, wake_ns, entered);
   double now = vn_clock_now();
   fire_timers(l, now);
   l->state.polled_ns = now;
@@ -241,17 +190,16 @@ int vn_loop_signal(vn_loop *l, double tag, int signum) {
 vn_loop *vn_loop_new(void) {
   vn_loop *l = calloc(1, sizeof *l);
   if (!l) return NULL;
-  prctl(PR_SET_TIMERSLACK, 1UL); /* the default of 50 us would be our lateness */
-  l->wake_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-  if (l->wake_fd < 0 || uv_loop_init(&l->uv)) {
+  if (uv_loop_init(&l->uv)) {
     vn__fail(VN_EIO, "cannot make an event loop: %m");
-    if (l->wake_fd >= 0) close(l->wake_fd);
     free(l);
     return NULL;
   }
-  uv_poll_init(&l->uv, &l->wake, l->wake_fd);
-  l->wake.data = l;
-  uv_poll_start(&l->wake, UV_READABLE, on_wake);
+  if (vn__loop_open_wake(l) < 0) {
+    uv_loop_close(&l->uv);
+    free(l);
+    return NULL;
+  }
   return l;
 }
 
@@ -259,7 +207,7 @@ void vn_loop_free(vn_loop *l) {
   if (!l) return;
   for (int i = 0; i < 2 && l->handles > 0; i++) uv_run(&l->uv, UV_RUN_NOWAIT); /* what was closed just now */
   if (l->handles > 0) return; /* the program ends by an error: there is nobody left to close what is open */
-  uv_close((uv_handle_t *)&l->wake, NULL);
+  vn__loop_close_wake(l);
   for (vn_signal *s = l->signals; s; s = s->next) uv_close((uv_handle_t *)&s->uv, NULL);
   uv_run(&l->uv, UV_RUN_DEFAULT);
   if (uv_loop_close(&l->uv) == UV_EBUSY) abort(); /* a handle outlived its owner: a defect of this program */
@@ -267,7 +215,6 @@ void vn_loop_free(vn_loop *l) {
     next = s->next;
     free(s);
   }
-  close(l->wake_fd);
   free(l->state.events);
   free(l->timers);
   reset_scratch(l);
@@ -277,4 +224,4 @@ void vn_loop_free(vn_loop *l) {
 
 vn_loop_state *vn_loop_get_state(vn_loop *l) { return &l->state; }
 
-void vn_loop_set_pacing(vn_loop *l, int pacing) { l->pacing = pacing; }
+void vn_loop_reset_longest(vn_loop *l) { l->state.longest_stall_ns = l->state.longest_outlier_ns = 0; }

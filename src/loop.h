@@ -17,10 +17,16 @@ struct vn_loop {
   int pacing;
   bool wake_armed;
   double wake_ns; /* what wake_fd is armed for */
+  double spin_ns; /* before an instant; learnt */
   int handles;    /* open handles of others */
   struct vn_scratch *scratch;
   struct vn_signal *signals;
   _Atomic uint64_t turns; /* twice the polls, odd inside one; read by the heartbeat thread */
 };
+
+int vn__loop_open_wake(vn_loop *l);
+void vn__loop_close_wake(vn_loop *l);
+/* Takes what the network has; without events waits for some, at most until the instant. */
+void vn__loop_wait(vn_loop *l, double wake_ns, double now);
 
 #endif

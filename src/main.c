@@ -69,21 +69,49 @@ static void install_searcher(lua_State *L) {
   lua_pop(L, 2);
 }
 
+static lua_State *the_state;
+
+/* Reading the collector's counter runs no Lua, so compiled code may ask. */
+double vn_lua_bytes(void) {
+  return (double)lua_gc(the_state, LUA_GCCOUNT, 0) * 1024 + (double)lua_gc(the_state, LUA_GCCOUNTB, 0);
+}
+
 /* A closed standard stream would become whatever is opened first, and libuv refuses to close it. */
 static void open_standard_streams(void) {
   for (int fd = 0; fd <= 2; fd++)
     if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) return;
 }
 
+/* Outside any protected call: there is nobody to tell it to. */
+static int panic(lua_State *L) {
+  fprintf(stderr, "vernier: unexpected error: %s\n", lua_tostring(L, -1));
+  return 0;
+}
+
+/* Where LuaJIT takes no other heap than its own, it has that. */
+static lua_State *new_state(vn__heap *heap) {
+  lua_State *L = heap ? lua_newstate(vn__heap_alloc, heap) : NULL;
+  if (!L) L = luaL_newstate();
+  if (L) lua_atpanic(L, panic);
+  return L;
+}
+
+static void close_state(vn__heap *heap) {
+  lua_close(the_state);
+  if (heap) vn__heap_free(heap);
+}
+
 int main(int argc, char **argv) {
   open_standard_streams();
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of the write, like a full disk */
-  lua_State *L = luaL_newstate();
+  vn__heap *heap = vn__heap_new();
+  lua_State *L = new_state(heap);
   if (!L) {
     fputs("vernier: cannot start: out of memory\n", stderr);
     return 1;
   }
+  the_state = L;
   luaL_openlibs(L);
   install_searcher(L);
   lua_pushcfunction(L, traceback);
@@ -94,11 +122,11 @@ int main(int argc, char **argv) {
     for (int i = 1; i < argc; i++) lua_pushstring(L, argv[i]);
     if (lua_pcall(L, argc - 1, 1, 1) == 0) {
       status = (int)lua_tointeger(L, -1);
-      lua_close(L);
+      close_state(heap);
       return status;
     }
   }
   fprintf(stderr, "vernier: unexpected error: %s\n", lua_tostring(L, -1));
-  lua_close(L);
+  close_state(heap);
   return status;
 }

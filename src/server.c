@@ -7,7 +7,11 @@
  *
  * Not here: routing, compression, files, trailers, upgrade.
  */
+#include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "arrival_log.h"
 #include "buffer.h"
@@ -16,7 +20,7 @@
 
 enum { FREE, OPENING, READING, REQUESTED, LINGERING, CLOSING };
 enum { DEFAULT_MAX_CONNECTIONS = 10000, DEFAULT_MAX_HEAD = 16 * 1024, DEFAULT_MAX_BODY = 1024 * 1024 };
-enum { KEEP_BUFFER = 64 * 1024, BACKLOG = 4096, SWEEP_MS = 1000, HANDLE_SPAN = 1 << 20 };
+enum { KEEP_BUFFER = 64 * 1024, BACKLOG = 4096, ACCEPTS_MAX = 64, SWEEP_MS = 1000, HANDLE_SPAN = 1 << 20 };
 static const double LINGER_NS = 2e9; /* how long a refused client may go on sending before it is cut off */
 
 typedef struct connection {
@@ -39,11 +43,8 @@ typedef struct connection {
 struct vn_server {
   vn_loop *loop;
   double tag;
-  union {
-    uv_handle_t handle;
-    uv_stream_t stream;
-    uv_tcp_t tcp;
-  } listener;
+  uv_poll_t listener;
+  int listen_fd; /* -1: none */
   uv_timer_t sweep;
   uv_idle_t idle; /* runs while connections have more than one request in their buffers */
   vn__tls_context *tls;
@@ -114,7 +115,7 @@ static void close_connection(connection *c, bool reset) {
 
 /* Ends our side and discards what still comes, so that the client can read the answer before a reset destroys it. */
 static void linger(connection *c) {
-  if (c->half && c->stream.writes == 0) {
+  if (c->half && !vn__stream_is_pending(&c->stream)) {
     close_connection(c, false);
     return;
   }
@@ -331,7 +332,7 @@ static void on_closed(vn__stream *stream) {
   release_handle(s);
 }
 
-static const vn__stream_events stream_events = {on_open, on_data, on_end, on_closed};
+static const vn__stream_events stream_events = {on_open, on_data, on_end, on_closed, NULL};
 
 static connection *new_connection(vn_server *s) {
   connection **all = realloc(s->connections, ((size_t)s->n_connections + 1) * sizeof *all);
@@ -354,16 +355,37 @@ static connection *take_connection(vn_server *s) {
   return c;
 }
 
-static void on_connection(uv_stream_t *listener, int status) {
-  vn_server *s = listener->data;
-  connection *c = status < 0 ? NULL : take_connection(s);
-  if (!c) return;
+static void add_connection(vn_server *s, int fd) {
+  connection *c = take_connection(s);
+  if (!c) {
+    close(fd);
+    return;
+  }
   s->handles++;
   s->n_open++;
   c->ready = c->continued = c->half = false;
   c->state = s->tls ? OPENING : READING;
-  int rc = vn__stream_accept(&c->stream, s->loop, listener, s->tls ? vn__tls_new(s->tls, NULL) : NULL);
+  int rc = vn__stream_accept(&c->stream, s->loop, fd, s->tls ? vn__tls_new(s->tls, NULL) : NULL);
   if (rc < 0 || s->n_open > s->max_connections) close_connection(c, true);
+}
+
+/* Who finds no file left for him waits in the backlog until the next sweep. */
+static void on_connections(uv_poll_t *listener, int status, int events) {
+  vn_server *s = listener->data;
+  (void)status, (void)events;
+  for (int i = 0; i < ACCEPTS_MAX; i++) {
+    int fd = accept4(s->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+      add_connection(s, fd);
+    } else if (errno != EINTR && errno != ECONNABORTED) {
+      if (errno != EAGAIN) uv_poll_stop(listener);
+      return;
+    }
+  }
+}
+
+static void start_accepting(vn_server *s) {
+  if (!uv_is_active((uv_handle_t *)&s->listener)) uv_poll_start(&s->listener, UV_READABLE, on_connections);
 }
 
 /* ---- what Lua calls ---- */
@@ -406,6 +428,7 @@ static void on_sweep(uv_timer_t *timer) {
     if (c->state == LINGERING && c->linger_until_ns <= now) close_connection(c, true);
   }
   vn__arrival_log_flush(&s->log);
+  start_accepting(s);
 }
 
 static int parse_address(const char *host, int port, struct sockaddr_storage *out) {
@@ -415,16 +438,44 @@ static int parse_address(const char *host, int port, struct sockaddr_storage *ou
   return vn__fail(VN_EINVAL, "\"%s\" is not an address to listen on", host);
 }
 
+/* Bound and listening, with the address that it has got; or -1 and errno. */
+static int open_listener(struct sockaddr_storage *address) {
+  int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  bool v6 = address->ss_family == AF_INET6;
+  socklen_t len = v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+  struct sockaddr *a = (struct sockaddr *)address;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+  if (bind(fd, a, len) || listen(fd, BACKLOG) || getsockname(fd, a, &len)) {
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+  }
+  return fd;
+}
+
 static int listen_on(vn_server *s, const char *host, int port) {
-  struct sockaddr_storage address;
-  int rc = parse_address(host, port, &address);
+  union { /* the port is at the same place in both */
+    struct sockaddr_storage any;
+    struct sockaddr_in v4;
+  } address = {0};
+  int rc = parse_address(host, port, &address.any);
   if (rc < 0) return rc;
-  rc = uv_tcp_bind(&s->listener.tcp, (struct sockaddr *)&address, 0);
-  if (rc == 0) rc = uv_listen(&s->listener.stream, BACKLOG, on_connection);
-  if (rc < 0) return vn__fail(vn__errno_code(-rc), "cannot listen on %s:%d: %s", host, port, uv_strerror(rc));
-  int len = sizeof address;
-  uv_tcp_getsockname(&s->listener.tcp, (struct sockaddr *)&address, &len);
-  s->port = ntohs(((struct sockaddr_in *)&address)->sin_port); /* at the same place in sockaddr_in6 */
+  s->listen_fd = open_listener(&address.any);
+  if (s->listen_fd < 0)
+    return vn__fail(vn__errno_code(errno), "cannot listen on %s:%d: %s", host, port, uv_strerror(-errno));
+  s->port = ntohs(address.v4.sin_port);
+  rc = uv_poll_init(&s->loop->uv, &s->listener, s->listen_fd);
+  if (rc < 0) {
+    close(s->listen_fd);
+    s->listen_fd = -1;
+    return vn__fail(vn__errno_code(-rc), "cannot listen on %s:%d: %s", host, port, uv_strerror(rc));
+  }
+  s->listener.data = s;
+  s->handles++;
+  vn__loop_ref(s->loop, 1);
+  start_accepting(s);
   return 0;
 }
 
@@ -435,12 +486,11 @@ static void on_handle_closed(uv_handle_t *handle) {
 }
 
 static void open_handles(vn_server *s) {
-  uv_tcp_init(&s->loop->uv, &s->listener.tcp);
   uv_timer_init(&s->loop->uv, &s->sweep);
   uv_idle_init(&s->loop->uv, &s->idle);
-  s->listener.handle.data = s->sweep.data = s->idle.data = s;
-  s->handles = 3;
-  vn__loop_ref(s->loop, 3);
+  s->sweep.data = s->idle.data = s;
+  s->handles = 2;
+  vn__loop_ref(s->loop, 2);
 }
 
 static int start(vn_server *s, const vn_server_options *o) {
@@ -455,7 +505,7 @@ vn_server *vn_server_new(vn_loop *l, double tag, const vn_server_options *o) {
   if (!s) return NULL;
   s->loop = l;
   s->tag = tag;
-  s->log.fd = -1;
+  s->log.fd = s->listen_fd = -1;
   s->max_connections = o->max_connections ? o->max_connections : DEFAULT_MAX_CONNECTIONS;
   s->max_head = o->max_head ? o->max_head : DEFAULT_MAX_HEAD;
   s->max_body = o->max_body ? o->max_body : DEFAULT_MAX_BODY;
@@ -470,7 +520,10 @@ void vn_server_free(vn_server *s) {
   s->closed = true;
   vn__arrival_log_close(&s->log);
   for (int i = 0; i < s->n_connections; i++) close_connection(s->connections[i], false);
-  uv_close(&s->listener.handle, on_handle_closed);
+  if (s->listen_fd >= 0) {
+    uv_close((uv_handle_t *)&s->listener, on_handle_closed);
+    close(s->listen_fd);
+  }
   uv_close((uv_handle_t *)&s->sweep, on_handle_closed);
   uv_close((uv_handle_t *)&s->idle, on_handle_closed);
 }

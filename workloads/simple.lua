@@ -38,7 +38,7 @@ function M:init(ctx)
   if not self._arguments then
     error(('"%s" is none of open, query and transfer: write operation: open into the arguments'):format(tostring(verb)), 0)
   end
-  self._verb, self._options = verb, { operation = verb }
+  self._verb, self._read_only, self._options = verb, verb == "query" or nil, { operation = verb }
   self._initial = o.initialMoney or o.money or 10000
   self._amount = o.money or o.moneyToTransfer or 100
   self._accounts = o.numberOfAccounts or 1000
@@ -49,7 +49,8 @@ function M:init(ctx)
 end
 
 function M:run(ctx)
-  ctx.sut:send({ contract = "simple", verb = self._verb, args = self._arguments(self, ctx) }, self._options)
+  ctx.sut:send({ contract = "simple", verb = self._verb, args = self._arguments(self, ctx), readOnly = self._read_only },
+    self._options)
 end
 
 return M

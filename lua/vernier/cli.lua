@@ -10,7 +10,7 @@ local sorted = require("vernier.sorted")
 local M = {}
 
 -- In the order in which `vernier help` shows them.
-M.COMMANDS = { "run", "launch", "check", "init", "report", "demo-server", "list", "lua", "help" }
+M.COMMANDS = { "run", "resume", "launch", "check", "init", "report", "calibrate", "demo-server", "list", "lua", "help" }
 
 function M.fail(message, status)
   io.stderr:write("vernier: ", message, "\n")

@@ -94,6 +94,11 @@ function Sut:_abort(message)
   end
 end
 
+-- The run of a load has ended by an error, and with it its runner.
+function Sut:_failed(message)
+  self._load:_runner_failed(self, message)
+end
+
 -- ---- ctx ----
 
 local Context = {}
@@ -119,21 +124,18 @@ end
 -- ---- ctx.random ----
 
 local Random = {}
+Random.__index = Random
 
--- The stream is keyed by the run's index in the plan, and seeded when a run first asks for a number.
-local function keyed_random(ctx, seed, round)
-  local stream = random.new(seed, round, -1 - ctx.worker)
-  local seeded
-  return setmetatable({}, {
-    __index = Random,
-    __call = function(_, a, b)
-      if seeded ~= ctx.index then
-        seeded = ctx.index
-        stream:seed(seed, round, seeded or -1 - ctx.worker)
-      end
-      return stream(a, b)
-    end,
-  }), stream
+-- Keyed by the run's index in the plan, and seeded when a run first asks for a number.
+function Random:__call(a, b)
+  local ctx = self._ctx
+  local index = ctx.index or -1 - ctx.worker
+  if self._seeded ~= index then
+    self._seeded = index
+    self._stream = self._stream or random.new(0)
+    self._stream:seed(ctx._seed, ctx.round.index, index)
+  end
+  return self._stream(a, b)
 end
 
 function Random:exponential(mean)
@@ -144,21 +146,44 @@ function Random:normal(mean, stddev)
   return mean + stddev * math.sqrt(-2 * math.log(1 - self())) * math.cos(2 * math.pi * self())
 end
 
--- A context of the spec (worker, workers, round, arguments, workspace, seed, connector, log). Its sends are neither timed
--- nor counted until its sut is given a load.
-function M.new(spec, shared)
-  local ctx = setmetatable({
-    worker = spec.worker,
-    workers = spec.workers,
-    arguments = spec.arguments,
-    round = spec.round,
-    workspace = spec.workspace,
-    log = spec.log,
-    shared = shared or {},
+-- ---- making them ----
+
+-- What the contexts of one load, or of one service, have in common; each of them has its own index, sut and random. There is
+-- one for every run in flight, so they are small.
+local function shared_part(spec, shared)
+  return setmetatable({
+    worker = spec.worker, workers = spec.workers, arguments = spec.arguments, round = spec.round, _seed = spec.seed,
+    workspace = spec.workspace, log = spec.log, shared = shared or {},
   }, { __index = Context })
-  ctx.random = keyed_random(ctx, spec.seed, spec.round.index)
-  ctx.sut = setmetatable({ _connector = spec.connector }, Sut)
-  return ctx
+end
+
+-- Most runs draw no random number: what draws them is made when it is first asked for.
+local function class_of(part)
+  return { __index = function(ctx, key)
+    local value = part[key]
+    if value == nil and key == "random" then
+      value = setmetatable({ _ctx = ctx }, Random)
+      ctx.random = value
+    end
+    return value
+  end }
+end
+
+-- A context of the spec (worker, workers, round, arguments, workspace, seed, connector, log). Its sends are neither timed
+-- nor counted.
+function M.new(spec, shared)
+  local sut = setmetatable({ _connector = spec.connector }, Sut)
+  return setmetatable({ sut = sut }, class_of(shared_part(spec, shared)))
+end
+
+-- A function that makes contexts for the runners of a load: of the run with that number, or -1.
+function M.of_load(spec, load, shared)
+  local ctx_class = class_of(shared_part(spec, shared))
+  local sut_class = { __index = setmetatable({ _connector = spec.connector, _load = load }, Sut) }
+  return function(run)
+    local sut = setmetatable({ _run = run, _open = nil }, sut_class)
+    return setmetatable({ sut = sut, index = nil, intended_ns = nil }, ctx_class)
+  end
 end
 
 M.share = Context.share

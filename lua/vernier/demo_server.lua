@@ -5,6 +5,9 @@
 --   POST /transfer {from, to, money}  200, or 404, or 409 if the money does not suffice
 --   GET / and /healthz, GET /stats  answered at once, outside all that is set
 --
+-- /stats tells how long requests were held, from their arrival to the reply: the truth that a client's service time is to
+-- be compared with.
+--
 -- A request occupies one of `concurrency` places for its service time, which counts from its arrival where a place is
 -- free; the others wait in order. During a stall requests are taken in, and answered when it is over.
 local cjson = require("cjson")
@@ -129,7 +132,8 @@ end
 
 pages["/stats"] = function(demo)
   return JSON, cjson.encode({ requests = demo.requests, answered = demo.answered, failed_on_purpose = demo.failed,
-    active = demo.active, waiting = demo.n_waiting, connections = demo.server:connections(), accounts = demo:count() })
+    active = demo.active, waiting = demo.n_waiting, connections = demo.server:connections(), accounts = demo:count(),
+    held_ns = demo.held_ns })
 end
 
 local function execute(demo, job)
@@ -145,6 +149,7 @@ end
 local function answer(demo, job)
   local status, body = execute(demo, job)
   demo.answered = demo.answered + 1
+  demo.held_ns = demo.held_ns + scheduler.now() - job.at_ns
   demo.server:reply(job.request, status, JSON, body)
 end
 
@@ -247,7 +252,7 @@ local function on_request(demo, request, method, path, body, at_ns)
   end
   demo.requests = demo.requests + 1
   local job = new_job(demo)
-  job.request, job.handler, job.body, job.query = request, handler, body, query
+  job.request, job.handler, job.body, job.query, job.at_ns = request, handler, body, query, at_ns
   admit(demo, job, at_ns)
 end
 
@@ -269,7 +274,7 @@ end
 function M.new(options)
   local stall = options.stall or { at = math.huge, duration = 0 }
   local demo = setmetatable({
-    accounts = {}, requests = 0, answered = 0, failed = 0, active = 0,
+    accounts = {}, requests = 0, answered = 0, failed = 0, active = 0, held_ns = 0,
     waiting = {}, first_waiting = 1, n_waiting = 0, spare = {},
     latency = options.latency, concurrency = options.concurrency or math.huge, failure_rate = options.failure_rate or 0,
     random = random.new(options.seed or 1),

@@ -9,12 +9,11 @@
 local cjson = require("cjson")
 local core = require("vernier.core.http")
 local json = require("vernier.json")
+local process = require("vernier.core.process")
 local scheduler = require("vernier.scheduler")
 local sorted = require("vernier.sorted")
 
-local M = { stamp = core.stamp } -- stamp(tx, sent_ns, finished_ns)
-
-scheduler.decode(core.RESPONSE, core.response)
+local M = {}
 
 local Client = {}
 Client.__index = Client
@@ -91,10 +90,20 @@ local function default_lines(headers)
   return lines
 end
 
+local FILES_RESERVED = 64 -- for journals, links and what plug-ins open
+local connections = 0 -- of all clients
+
+-- The limit of open files, where it is too low for the connections of all clients and cannot be raised.
+local function raise_limit()
+  local limit, enough = process.raise_nofile(connections + FILES_RESERVED)
+  return not enough and limit or nil
+end
+
 -- options as for vernier.core.http.new, and headers (table) for requests that do not have them themselves.
--- The client, while its name is being resolved; or nil, message, class.
+-- The client, while its name is being resolved (its files_limit: how many files this process may open, where that is
+-- too few for its connections); or nil, message, class.
 function M.new(options)
-  local self = setmetatable({ _blocks = setmetatable({}, { __mode = "k" }) }, Client)
+  local self = setmetatable({ _blocks = setmetatable({}, { __mode = "k" }), _connections = options.connections or 0 }, Client)
   self._defaults = default_lines(options.headers or {})
   self._plain = new_block(self._defaults, {})
   self._texts, self._n_texts = {}, 0
@@ -109,6 +118,8 @@ function M.new(options)
     scheduler.forget(self._tag)
     return nil, message, class
   end
+  connections = connections + self._connections
+  self.files_limit = raise_limit()
   return self
 end
 
@@ -217,16 +228,24 @@ local function encode(self, headers, body)
   return block.text, body and tostring(body), block.own_host
 end
 
-local function received(status, text, head, sent_ns, at_ns, class)
+-- The client's answer from the event. The table is filled after it was made: a copy of a constant one is cheaper.
+local function receive(event, tx)
+  local status, text, head, sent_ns, at_ns, class = core.response(event)
+  if tx then
+    tx.sent_ns, tx.finished_ns = sent_ns, at_ns
+  end
   if class then
     return nil, text, class, sent_ns, at_ns
   end
-  return setmetatable({ status = status, body = text, _head = head }, Response), sent_ns, at_ns
+  local response = { status = 0, body = "", _head = "" }
+  response.status, response.body, response._head = status, text, head
+  return setmetatable(response, Response), sent_ns, at_ns
 end
 
--- headers: table, or lines "Name: value\r\n…", or nil; body: text, or table (JSON), or nil; timeout_ns: 0 = the client's.
+-- headers: table, or lines "Name: value\r\n…", or nil; body: text, or table (JSON), or nil; timeout_ns: 0 = the client's;
+-- tx: the transaction whose stamps are set, or nil.
 -- Gives response, sent_ns, at_ns; or nil, message, class, sent_ns (0: never sent), at_ns.
-function Client:send(method, path, headers, body, timeout_ns)
+function Client:send(method, path, headers, body, timeout_ns, tx)
   local own_host
   if not self._handle then
     error("the client is closed", 0)
@@ -238,7 +257,7 @@ function Client:send(method, path, headers, body, timeout_ns)
     scheduler.forget(tag)
     error(message, 0)
   end
-  return received(scheduler.wait(tag))
+  return scheduler.wait(tag, receive, tx)
 end
 
 -- The same from {method = "GET", path = "/", headers, body, timeout_ns}.
@@ -263,6 +282,7 @@ function Client:close()
     core.free(self._handle)
     scheduler.forget(self._tag)
     self._handle = nil
+    connections = connections - self._connections
   end
 end
 

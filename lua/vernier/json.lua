@@ -144,13 +144,18 @@ local function encode_object(t, rank, indent, seen)
   return layout("{", "}", parts, indent)
 end
 
+local DEPTH_MAX = 500 -- what reads it takes twice as much
+
+-- seen: the tables around it, and how many they are (depth).
 local function encode_table(t, rank, indent, seen)
   if seen[t] then
     error("a table that contains itself cannot be written as JSON", 0)
+  elseif seen.depth >= DEPTH_MAX then
+    error(("a table that is nested deeper than %d cannot be written as JSON"):format(DEPTH_MAX), 0)
   end
-  seen[t] = true
+  seen[t], seen.depth = true, seen.depth + 1
   local text = (is_array(t) and encode_list or encode_object)(t, rank, indent, seen)
-  seen[t] = nil
+  seen[t], seen.depth = nil, seen.depth - 1
   return text
 end
 
@@ -178,12 +183,12 @@ function M.encode(value, order)
   for i, key in ipairs(order or {}) do
     rank[key] = i
   end
-  return encode(value, rank, "", {}) .. "\n"
+  return encode(value, rank, "", { depth = 0 }) .. "\n"
 end
 
 -- On one line without blanks: for records and messages.
 function M.line(value)
-  return encode(value, {}, nil, {})
+  return encode(value, {}, nil, { depth = 0 })
 end
 
 return M

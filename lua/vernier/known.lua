@@ -39,7 +39,7 @@ function M.status(kind, name)
       return "planned"
     end
   end
-  return nil, near.hint(name, names) or names[1] and "known: " .. table.concat(names, ", ")
+  return nil, near.hint_or_known(name, names)
 end
 
 return M

@@ -4,12 +4,14 @@
 -- (a pooled coroutine) takes the slot and calls the workload's run; ctx.sut:send opens a transaction, calls the
 -- connector's run, which yields while it waits, and closes it. A runner whose run has returned takes the next due slot
 -- itself and yields only when there is none. Several loads may run in one worker at once.
-local clock = require("vernier.core.clock")
+local collector = require("vernier.core.collector")
 local context = require("vernier.context")
 local core = require("vernier.core.load")
 local plugins = require("vernier.plugins")
-local random = require("vernier.core.random")
+local rate = require("vernier.rate")
 local scheduler = require("vernier.scheduler")
+local traced = require("vernier.traced")
+local window = require("vernier.window")
 
 local M = {}
 local Load = {}
@@ -24,17 +26,14 @@ local MESSAGES_MAX = 100 -- distinct error messages kept per load
 
 -- ---- runners ----
 
-local function on_error(err)
-  if type(err) == "string" then
-    return debug.traceback(err, 2)
-  end
-  return err
-end
-
-local function run_failed(load, ctx, run, err)
-  local text = tostring(err)
-  if not ctx.sut:_abort(text) then
-    local tx = core.open_tx(load._handle, run, load:_operation(context.DEFAULT_OPERATION))
+local function run_failed(load, sut, run, text)
+  if not sut:_abort(text) then
+    -- An operation takes room on the disk: where there is none, nothing can be counted, and no run goes on.
+    local ok, number = pcall(load._operation, load, context.DEFAULT_OPERATION)
+    if not ok then
+      return load:fail("cannot count: " .. number)
+    end
+    local tx = core.open_tx(load._handle, run, number)
     core.close_tx(load._handle, tx, load:_failed("workload", text))
   end
   if load._spec.on_error == "stop" then
@@ -42,37 +41,57 @@ local function run_failed(load, ctx, run, err)
   end
 end
 
-local function runner(load)
-  local ctx = context.new(load._spec, load._shared)
+-- The run is over (-1: there was none); the next one that is due, or a negative code.
+local function next_run(load, handle, sut)
+  local run = sut._run
+  if run >= 0 then
+    sut._run = -1
+    core.release(handle, run)
+    if load._feedback and not load._fed then
+      load:_permit_one() -- the pacer asks for more in its turn: a loop in here would not be compiled
+    end
+  end
+  return core.take(handle)
+end
+
+-- (A variable that holds the record while the run waits would be an object for each run.)
+local function note_run(ctx, sut, run, record)
+  ctx.index, ctx.intended_ns = record.index, record.intended_ns
+  sut._run = run
+end
+
+-- run: one that a runner before it has left by an error, or -1.
+local function runner(load, run)
+  local ctx = load._new_context(run)
   local handle, runs, workload = load._handle, load._runs, load._workload
-  local hook, sut, feedback = workload.run, ctx.sut, load._feedback
+  local hook, sut = workload.run, ctx.sut
   local co = scheduler.current()
-  sut._load = load
-  scheduler.guard(function(err)
-    load:_controller_failed(err)
-  end)
+  scheduler.guard(sut)
   while true do
-    local run = core.take(handle)
+    run = next_run(load, handle, sut)
     if run >= 0 then
-      local record = runs[run] or load:_run(run)
-      ctx.index, sut._run = record.index, run
-      ctx.intended_ns = record.intended_ns
-      local ok, err = xpcall(hook, on_error, workload, ctx)
+      note_run(ctx, sut, run, runs[run])
+      hook(workload, ctx)
       if load._closed then
         return
-      end
-      if not ok then
-        run_failed(load, ctx, run, err)
-      end
-      core.release(handle, run)
-      if feedback and not load._fed then
-        load:_permit_one() -- the pacer asks for more in its turn: a loop in here would not be compiled
       end
     else
       load._idle[#load._idle + 1] = co
       coroutine.yield()
     end
   end
+end
+
+-- An error in a run has ended its runner, without a pcall in the loop: another one goes on. One outside of it, the load.
+function Load:_runner_failed(sut, text)
+  local run = sut._run
+  if self._closed then
+    return
+  elseif run < 0 then
+    return self:_controller_failed(text)
+  end
+  run_failed(self, sut, run, text)
+  scheduler.spawn_later(runner, self, run)
 end
 
 -- ---- the pacer ----
@@ -94,7 +113,7 @@ function Load:_feed_global()
     local due, again = controller.run(controller, ctx, index)
     if not due then
       self._ask_at = again and self._start_ns + again or huge
-      self._fed = not again
+      self._fed, self._done = not again, due == false
       break
     end
     if index % stride == spec.worker then
@@ -116,6 +135,8 @@ function Load:_permit_one()
     scheduler.now() - self._start_ns)
   if not due then
     self._ask_at = again and self._start_ns + again or huge
+    self._done = due == false
+    self._fed = self._done
     return false
   end
   -- A run's index is unique over all workers.
@@ -147,39 +168,47 @@ function Load:_resume_runner()
     idle[n] = nil
     scheduler.resume(co)
   else
-    scheduler.spawn(runner, self)
+    scheduler.spawn(runner, self, -1)
   end
 end
 
--- Starts what is due; returns the absolute ns at which it wants to be asked again.
+function Load:_feed_guarded()
+  local ok, err = xpcall(self._feed, traced, self)
+  if not ok then
+    self:_controller_failed(err)
+  end
+end
+
+-- Starts what is due; returns the absolute ns at which it wants to be asked again. What is due starts first: the
+-- controller is asked when there is time, or when nothing is known to be due.
 function Load:_pump()
   local handle = self._handle
   local now = scheduler.now()
   local deadline = now + BUDGET_NS
+  local feed = not self._feedback or self._ask_at <= now
   core.turn(handle)
-  if self._ask_at <= now or not self._feedback then
-    local ok, err = xpcall(self._feed, on_error, self)
-    if not ok then
-      self:_controller_failed(err)
-    end
-  end
   while true do
     local due = core.next_due(handle)
-    if due > now then
+    if due <= now then
+      self:_resume_runner()
+      now = scheduler.now()
+      if now > deadline then
+        return 0
+      end
+    elseif feed then
+      feed = false
+      self:_feed_guarded()
+    else
       self:_check_end(now)
       return math.min(due, self._ask_at, self._end_ns > now and self._end_ns or huge)
-    end
-    self:_resume_runner()
-    now = scheduler.now()
-    if now > deadline then
-      return 0
     end
   end
 end
 
--- All that will ever be permitted has been: sending is over, and with the last run the load is.
+-- All that will ever be permitted has been: sending is over, and with the last run the load is. A round by duration goes
+-- on to its end all the same, unless the controller is done.
 function Load:_check_end(now)
-  local exhausted = self._end_ns == huge and self._fed and core.queued(self._handle) == 0
+  local exhausted = (self._end_ns == huge or self._done) and self._fed and core.queued(self._handle) == 0
   if not self._sent and (exhausted or now >= self._end_ns or self._stopping) then
     self._sent = true
     core.stop(self._handle)
@@ -192,15 +221,11 @@ end
 
 -- ---- caches and errors ----
 
-function Load:_run(run)
-  local record = core.run(self._handle, run)
-  self._runs[run] = record
-  return record
-end
-
 function Load:_tx(tx)
   local record = core.tx(self._handle, tx)
-  self._txs[tx] = record
+  if tx < core.FRESH then
+    self._txs[tx] = record
+  end
   return record
 end
 
@@ -241,6 +266,10 @@ function Load:_failed(class, message)
   return number
 end
 
+local function is_earlier(a, b)
+  return a.first_us < b.first_us
+end
+
 -- The errors counted since the last call.
 function Load:take_errors()
   local list = {}
@@ -251,32 +280,45 @@ function Load:take_errors()
       entry.count, entry.first_us = 0, nil
     end
   end
-  table.sort(list, function(a, b)
-    return a.first_us < b.first_us
-  end)
+  table.sort(list, is_earlier)
   return list
 end
 
 -- ---- life ----
 
-local function controller_context(load)
-  local spec = load._spec
+-- What a controller asks of the load through its ctx (vernier.rate). Times are since the load's start.
+local function services_of(load)
+  local handle, spec = load._handle, load._spec
   return {
-    worker = spec.worker,
-    workers = spec.workers,
-    round = spec.round,
-    workspace = spec.workspace,
-    share = context.share,
-    random = random.new(spec.seed, spec.round.index, -1 - spec.workers - spec.worker),
-    log = spec.log,
+    watch = function(from_ns, to_ns)
+      local ok, message = core.watch(handle, from_ns, to_ns)
+      if not ok then
+        error(message, 0)
+      end
+    end,
+    window = function()
+      return window.read(core.window(handle), core.window_times(handle))
+    end,
+    trace = function()
+      local ok, message = core.trace(handle)
+      if not ok then
+        error(message, 0)
+      end
+    end,
+    sent_times = function(from_ns, to_ns)
+      return core.sent_times(handle, from_ns, to_ns)
+    end,
+    meet = function(key, value, on_met)
+      spec.meet(key, value, function(list, at_ns)
+        on_met(list, at_ns - load._start_ns)
+        load._ask_at = 0
+      end)
+    end,
+    found = spec.found,
   }
 end
 
-local function call_init(load)
-  local controller = load._controller
-  if controller.init then
-    controller:init(load._controller_ctx)
-  end
+local function init_workload(load)
   if load._workload.init then
     load._init_ctx = context.new(load._spec, load._shared)
     load._workload:init(load._init_ctx)
@@ -294,6 +336,7 @@ local function new_handle(spec)
     duration_ns = round.duration and round.duration * SECOND,
     trim_runs = round.number and spec.trim or 0,
     trim_ns = round.duration and (spec.trim or 0) * SECOND or 0,
+    ramp_ns = spec.ramp_ns or 0,
     late_after_ns = spec.late_after_ns,
     max_in_flight = spec.max_in_flight,
     budget_ns = BUDGET_NS,
@@ -305,27 +348,35 @@ local function new_handle(spec)
 end
 
 -- spec: name, worker (0-based), workers, round {index, label, number | duration (s)}, arguments, workload (instance),
--- controller (instance), connector, seed, workspace, log, trim, late_after_ns, max_in_flight, catch_up, on_error,
--- drain_ns, live_path, digits. Calls the init hooks. Returns the load, or nil, message.
+-- controller (instance), connector, seed, workspace, log, trim, ramp_ns, late_after_ns, max_in_flight, catch_up, on_error,
+-- drain_ns, live_path, digits; meet(key, value, on_met(list, at_ns)) and found(finding), for controllers that want them.
+-- Calls the init hooks. Returns the load, or nil, message.
 function M.new(spec)
+  -- First: which schedule a controller has may depend on its options.
+  local controller_ctx = rate.context(spec)
+  local ok, err = xpcall(rate.init, traced, spec.controller, controller_ctx)
+  if not ok then
+    return nil, tostring(err)
+  end
   local handle, message = new_handle(spec)
   if not handle then
     return nil, message
   end
   local self = setmetatable({
-    _spec = spec, _handle = handle, _stats = core.stats(handle),
+    _spec = spec, _handle = handle, _stats = core.stats(handle), _controller_ctx = controller_ctx,
     _workload = spec.workload, _controller = spec.controller,
-    _runs = {}, _txs = {}, _idle = {}, _operations = {}, _classes = {}, _errors = {}, _n_errors = 0, _shared = {},
+    _runs = core.runs(handle), _txs = {}, _idle = {}, _operations = {}, _classes = {}, _errors = {}, _n_errors = 0, _shared = {},
     _ask_at = huge, _end_ns = huge, _start_ns = 0,
     _key_sent = {}, _key_over = {},
   }, Load)
+  rate.attach(controller_ctx, services_of(self))
+  self._new_context = context.of_load(spec, self, self._shared)
   self._feedback = spec.controller.schedule == "worker"
   self._feed = self._feedback and Load._feed_feedback or Load._feed_global
   -- A controller without random access is asked for every index, also those of other workers.
   self._step = self._feedback and 1 or (spec.controller.random_access and spec.workers or 1)
   self._index = self._step > 1 and spec.worker or 0
-  self._controller_ctx = controller_context(self)
-  local ok, err = xpcall(call_init, on_error, self)
+  ok, err = xpcall(init_workload, traced, self)
   if not ok then
     core.free(handle)
     return nil, tostring(err)
@@ -348,7 +399,7 @@ function Load:start(at_ns)
     end
     return self:_pump()
   end
-  self._cpu_ns = clock.cpu_ns()
+  collector.start()
   scheduler.add_pump(self._pump_fn)
 end
 
@@ -380,9 +431,9 @@ function Load:join()
     scheduler.wait_key(self._key_over, scheduler.now() + self._spec.drain_ns)
   end
   scheduler.remove_pump(self._pump_fn)
+  collector.finish()
   core.finish(self._handle)
   self._closed = true
-  self.cpu_us = (clock.cpu_ns() - self._cpu_ns) / 1000
   if self._failure then
     return nil, self._failure
   end
@@ -396,7 +447,7 @@ function Load:close_hooks()
     local hook = plugins.hook(instance, "end")
     if hook then
       local ctx = instance == self._workload and (self._init_ctx or context.new(self._spec, self._shared)) or self._controller_ctx
-      local ok, err = xpcall(hook, on_error, instance, ctx)
+      local ok, err = xpcall(hook, traced, instance, ctx)
       if not ok then
         errors[#errors + 1] = tostring(err)
       end

@@ -1,16 +1,11 @@
 -- What a run notes about the machine it ran on.
+local file = require("vernier.core.file")
 local process = require("vernier.core.process")
 
 local M = {}
 
 local function read(path)
-  local f = io.open(path)
-  if not f then
-    return ""
-  end
-  local text = f:read("*a")
-  f:close()
-  return text
+  return file.read(path) or ""
 end
 
 -- {cores, cpu, kernel, os, memory (bytes)}

@@ -55,4 +55,9 @@ function M.hint(name, names, prefix)
   return best and ("did you mean %s%s?"):format(prefix or "", best) or nil
 end
 
+-- The same; where none is near, which there are: "known: a, b"; nil if there is none.
+function M.hint_or_known(name, names)
+  return M.hint(name, names) or names[1] and "known: " .. table.concat(names, ", ")
+end
+
 return M

@@ -1,9 +1,12 @@
 -- Checks option values against their declaration: of plug-ins, settings and commands alike.
 --
 -- A declaration is a table name -> {
---   type      "number" "integer" "boolean" "string" "table" "list" "duration" "size" "enum" "any" (which is the default)
+--   type      "number" "integer" "boolean" "string" "table" "list" "duration" "size" "enum" "any" (which is the default),
+--             "ranges": 5, "0..3,7" or a list of such: whole numbers from 0, sorted, each once
+--             "key-value": a mapping, or "k: v; k2: v2": texts by name
 --   default   value when absent; required = true when there is none
---   values    of an enum; min, max: of numbers, durations (in their unit), sizes and the length of lists
+--   values    of an enum; any_case = true: in capitals and small letters alike
+--   min, max  of numbers, durations (in their unit), sizes and the length of lists
 --   unit      shown in the reference; of a duration also the unit of plain numbers and of the result ("s" if absent)
 --   fields    declaration of a table's entries; of: specification of a list's items
 --   convert   function(value) -> value, or nil and why not; called last
@@ -84,9 +87,10 @@ function read.size(value)
 end
 
 function read.enum(value, spec)
+  local given = spec.any_case and tostring(value):lower() or value
   for _, allowed in ipairs(spec.values) do
-    if value == allowed then
-      return value
+    if given == (spec.any_case and allowed:lower() or allowed) then
+      return allowed
     end
   end
   local names = {}
@@ -94,6 +98,107 @@ function read.enum(value, spec)
     names[i] = tostring(allowed)
   end
   return nil, "must be one of " .. table.concat(names, ", "), near.hint(value, names)
+end
+
+local RANGES_MAX = 65536 -- numbers that ranges may stand for
+
+-- Adds what one entry of ranges stands for to the set; nil and why not.
+local function add_range(set, text)
+  local first, last = text:match("^%s*(%d+)%s*$"), nil
+  if not first then
+    first, last = text:match("^%s*(%d+)%s*%.%.%s*(%d+)%s*$")
+  end
+  local from, to = tonumber(first), tonumber(last or first)
+  if not from then
+    return nil, "must be numbers and ranges such as 0..3,7"
+  elseif from > to then
+    return nil, ("must not have a range that runs backwards, as %.14g..%.14g does"):format(from, to)
+  elseif to > 2 ^ 53 or to - from >= RANGES_MAX or set.n + to - from >= RANGES_MAX then
+    return nil, ("must stand for no more than %d numbers"):format(RANGES_MAX)
+  end
+  for number = from, to do
+    set[number] = true
+  end
+  set.n = set.n + to - from + 1
+  return true
+end
+
+local function add_ranges(set, value)
+  local kind = type(value)
+  if kind == "number" and value % 1 == 0 and value >= 0 then
+    value = ("%.0f"):format(value)
+  elseif kind ~= "string" then
+    return nil, "must be numbers from 0 and ranges such as 0..3,7"
+  end
+  for part in (value .. ","):gmatch("([^,]*),") do
+    local added, message = add_range(set, part)
+    if not added then
+      return nil, message
+    end
+  end
+  return true
+end
+
+function read.ranges(value)
+  local set, numbers = { n = 0 }, {}
+  for _, entry in ipairs(type(value) == "table" and read.list(value) or { value }) do
+    local added, message = add_ranges(set, entry)
+    if not added then
+      return nil, message
+    end
+  end
+  set.n = nil
+  for number in pairs(set) do
+    numbers[#numbers + 1] = number
+  end
+  table.sort(numbers)
+  return numbers
+end
+
+local KEY_VALUE = 'must be a mapping of names to texts, or a text such as "name: value; other: value"'
+
+local function key_value_of(text)
+  local result = {}
+  for entry in (text .. ";"):gmatch("([^;]*);") do
+    local key, value = entry:match("^%s*([^:]-)%s*:%s*(.-)%s*$")
+    if entry:find("%S") then
+      if not key or key == "" then
+        return nil, KEY_VALUE
+      elseif result[key] then
+        return nil, ('names "%s" twice'):format(key)
+      end
+      result[key] = value
+    end
+  end
+  return result
+end
+
+read["key-value"] = function(value)
+  if type(value) == "string" then
+    return key_value_of(value)
+  elseif not read.table(value) then
+    return nil, KEY_VALUE
+  end
+  local result = {}
+  for key, entry in pairs(value) do
+    local text = type(entry) == "boolean" and tostring(entry) or read.string(entry)
+    if not text then
+      return nil, ('must have a text under "%s"'):format(tostring(key))
+    end
+    result[key] = text
+  end
+  return result
+end
+
+local Unchecked = {}
+
+-- Stands for a value that M.value takes as it is: what it will be is not known yet.
+function M.unchecked(value)
+  return setmetatable({ value = value }, Unchecked)
+end
+
+function M.is_unchecked(value)
+  return getmetatable(value) == Unchecked
 end
 
 local function check_range(value, spec)
@@ -136,6 +241,9 @@ function M.value(spec, value, problems, path)
   local reader = read[spec.type or "any"]
   if not reader then
     error(('option "%s" is declared with the unknown type "%s"'):format(path[1], spec.type), 2)
+  end
+  if M.is_unchecked(value) then
+    return value.value
   end
   local result, message, hint = reader(value, spec)
   if message == nil then
@@ -211,6 +319,15 @@ function M.describe(problem)
   local hint = problem.hint and (" (%s)"):format(problem.hint) or ""
   local unnamed = name == "" or problem.message:find('^unknown option') or problem.message:find("same option$")
   return (unnamed and "" or name .. ": ") .. problem.message .. hint
+end
+
+-- All problems in one line.
+function M.describe_all(problems)
+  local texts = {}
+  for i, problem in ipairs(problems) do
+    texts[i] = M.describe(problem)
+  end
+  return table.concat(texts, "; ")
 end
 
 return M

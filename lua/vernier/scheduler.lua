@@ -3,7 +3,9 @@
 -- A tag names one wait: generation * 2^20 + index. One-shot tags belong to a waiting task and end with their event;
 -- persistent ones (on) call a function for every event until they are forgotten. Events of a stale generation are
 -- dropped and counted. Tasks are pooled coroutines. A pump is asked once per turn and says when it next wants one.
+local collector = require("vernier.core.collector")
 local loop = require("vernier.core.loop")
+local traced = require("vernier.traced")
 
 local M = { now = loop.now }
 
@@ -14,7 +16,7 @@ local create, resume, yield = coroutine.create, coroutine.resume, coroutine.yiel
 local state = loop.state
 local waiter, generation = {}, {} -- by index: coroutine or function; current generation
 local persistent = {} -- by index
-local decoders = {} -- by kind of event
+local decoders, decoded_for = {}, {} -- by index: what wait was given
 local free, n_free, n_tags = {}, 0, 0
 local ready, n_ready = {}, 0 -- {co, a, b, c} quadruples, flat
 local pumps = {}
@@ -54,21 +56,21 @@ function M.forget(tag)
   end
 end
 
-local guards = setmetatable({}, { __mode = "k" }) -- coroutine -> what to do when it fails
+local guards = setmetatable({}, { __mode = "k" }) -- coroutine -> who is told when it fails
 
 local function fail(co, message)
-  local text, guard = debug.traceback(co, tostring(message)), guards[co]
+  local guard = guards[co]
   if not guard then
-    error(text, 0)
+    error(debug.traceback(co, tostring(message)), 0)
   end
   guards[co] = nil
-  guard(text)
+  guard:_failed(tostring(traced(message, co)))
 end
 
--- An error in the running task calls fn(traceback) instead of ending the program. Cheaper than a pcall around a hot
--- loop, which the compiler does not see through.
-function M.guard(fn)
-  guards[current] = fn
+-- An error in the running task ends the task and calls object:_failed(message with its traceback) instead of ending the
+-- program. Cheaper than a pcall in or around a hot loop, which the compiler does not see through.
+function M.guard(object)
+  guards[current] = object
 end
 
 local function step(co, a, b, c, d, e, f)
@@ -89,8 +91,9 @@ function M.current()
   return current
 end
 
-local function dispatch(event)
-  local tag = event.tag
+-- The event's record is looked up where it is needed: a variable that holds it while a task runs would be an object.
+local function dispatch(i)
+  local tag = state.events[i].tag
   local index = tag % SPAN
   local who = waiter[index]
   if not who or generation[index] ~= (tag - index) / SPAN then
@@ -98,47 +101,31 @@ local function dispatch(event)
     return
   end
   if persistent[index] then
-    return who(event)
+    return who(state.events[i])
   end
   M.forget(tag)
   if type(who) == "function" then
-    return who(event)
+    return who(state.events[i])
   end
-  local decode = decoders[event.kind]
+  local decode = decoders[index]
   if decode then
-    step(who, decode(event))
+    decoders[index] = nil
+    step(who, decode(state.events[i], decoded_for[index]))
   else
-    step(who, event)
+    step(who)
   end
 end
 
--- From now on wait() gives fn(event), up to six values, for events of that kind. Where many come, this is faster than
--- the event itself: here its fields are read in compiled code, behind a wait by the interpreter.
-function M.decode(kind, fn)
-  decoders[kind] = fn
-end
-
--- Suspends the running task until the tag's event; gives the event record, valid until the next poll, or what the
--- decoder of its kind makes of it.
-function M.wait(tag)
-  waiter[tag % SPAN] = current
+-- Suspends the running task until the tag's event; gives what decode(event, what) gives, up to six values, or without it
+-- nothing. decode is called where it is compiled, while the event is valid, and must not fail.
+function M.wait(tag, decode, what)
+  local index = tag % SPAN
+  waiter[index] = current
+  if decode then
+    decoders[index], decoded_for[index] = decode, what
+  end
   local a, b, c, d, e, f = yield()
   return a, b, c, d, e, f
-end
-
--- The same with a deadline (absolute ns): nil when it passes first; the tag is stale then.
-function M.wait_until(tag, deadline_ns)
-  local timer = M.tag()
-  local co = current
-  waiter[tag % SPAN], waiter[timer % SPAN] = co, co
-  loop.timer(timer, deadline_ns)
-  local event = yield()
-  M.forget(timer)
-  if event.kind == loop.TIMER then
-    M.forget(tag)
-    return nil
-  end
-  return event
 end
 
 -- A persistent tag: fn(event) for every event, called from the loop (it must not yield).
@@ -216,6 +203,11 @@ function M.spawn(fn, a, b, c)
   return co
 end
 
+-- The same in a later step of this turn: for who is in the middle of another task's end.
+function M.spawn_later(fn, a, b)
+  M.resume_later(create(task_body), fn, a, b)
+end
+
 -- ---- one event for many: wait for a key, wake a key ----
 
 local function expire(entry, key)
@@ -281,7 +273,7 @@ end
 local function turn(wake_ns)
   local n = loop.poll(wake_ns)
   for i = 0, n - 1 do
-    dispatch(state.events[i])
+    dispatch(i)
   end
   if n_ready > 0 then
     run_ready()
@@ -292,6 +284,9 @@ local function turn(wake_ns)
     if wish < next_ns then
       next_ns = wish
     end
+  end
+  if collector.due() then
+    collector.step(next_ns)
   end
   return n_ready > 0 and 0 or next_ns
 end

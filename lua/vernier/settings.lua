@@ -3,6 +3,7 @@
 local keys = require("vernier.settings.keys")
 local names = require("vernier.settings.names")
 local redact = require("vernier.config.redact")
+local sorted = require("vernier.sorted")
 local sources = require("vernier.settings.sources")
 
 local M = {}
@@ -111,6 +112,62 @@ function M.resolve(options)
   end
   local merged = merge(layers)
   return setmetatable({ _set = merged, warnings = warnings_of(merged) }, Settings), rest
+end
+
+local function has_mark(value)
+  if type(value) == "table" then
+    for _, entry in pairs(value) do
+      if has_mark(entry) then
+        return true
+      end
+    end
+  end
+  return type(value) == "string" and value:find(redact.MARK, 1, true) ~= nil
+end
+
+-- The settings of a run that is gone on with: those that it had (of Settings:public), and over them the words of argv. The
+-- settings and the other words; or nil and problems as of M.resolve: also a secret was not recorded, and is given again.
+function M.again(recorded, argv)
+  local problems, below = {}, {}
+  local above, rest = sources.command_line(argv, problems)
+  for name, value in pairs(recorded) do
+    if names.find(names.stem(name) or "") then
+      below[name] = { value = value, source = "the run" }
+    else
+      problems[#problems + 1] = { message = ("the run has a setting %s, which this vernier does not know"):format(name) }
+    end
+  end
+  local merged = merge({ above, below })
+  for _, name in ipairs(sorted(merged)) do
+    if has_mark(merged[name].value) then
+      problems[#problems + 1] = { message = ("%s was a secret, so the run does not hold it: give it again (--%s VALUE)")
+        :format(name, name) }
+    end
+  end
+  if #problems > 0 then
+    return nil, problems
+  end
+  return setmetatable({ _set = merged, warnings = {} }, Settings), rest
+end
+
+-- The words of a command line as they may be written down: without the values of secret settings.
+function M.shown(argv)
+  local words, hides = {}, false
+  for i, word in ipairs(argv) do
+    local name, value = word:match("^%-%-([^=]+)=(.*)$")
+    name = name or word:match("^%-%-(.+)$")
+    local spec, _, entry = names.find(names.stem(names.normalise(name or "")) or "")
+    local secret = spec ~= nil and (spec.secret or redact.is_secret(entry))
+    if hides then
+      words[i] = redact.MARK
+    elseif secret and value then
+      words[i] = ("--%s=%s"):format(name, redact.MARK)
+    else
+      words[i] = redact.text(word)
+    end
+    hides = secret and not value and not hides
+  end
+  return words
 end
 
 -- Checks a settings file that was read already; a list of {message, hint, file, line, column, severity}.

@@ -1,5 +1,6 @@
--- Line charts as inline SVG text: no script, no font, no colour of its own. Colours come from the page's style by the
--- classes of axes (grid, tick) and of series (whatever the caller names), so light and dark are the page's business.
+-- Charts (lines, bars, boxes) as inline SVG text: no script, no font, no colour of its own. Colours come from the page's
+-- style by the classes of axes (grid, tick) and of series (whatever the caller names), so light and dark are the page's
+-- business.
 local json = require("vernier.json")
 
 local M = {}
@@ -125,6 +126,19 @@ function M.time(low, high)
   }
 end
 
+-- Any numbers, from low to high.
+function M.range(low, high)
+  high = high > low and high or low + 1
+  return {
+    low = low,
+    high = high,
+    ticks = ticks_every(nice_step(high - low, 6), low, high),
+    place = function(v)
+      return (v - low) / (high - low)
+    end,
+  }
+end
+
 -- Percentiles, the closer to 100 the wider; count says how many values there are, and so where the axis ends.
 function M.percentile(count)
   local reach = math.log10(math.max(count, 10))
@@ -156,7 +170,7 @@ local Chart = {}
 Chart.__index = Chart
 
 function Chart:x_of(v)
-  return LEFT + self.x.place(v) * (self.width - LEFT - RIGHT)
+  return self.left + self.x.place(v) * (self.width - self.left - RIGHT)
 end
 
 function Chart:y_of(v)
@@ -167,21 +181,27 @@ function Chart:put(format, ...)
   self.out[#self.out + 1] = format:format(...)
 end
 
-function Chart:draw_axes()
-  local right, bottom = coordinate(self.width - RIGHT), coordinate(self.height - BOTTOM)
+function Chart:draw_y_axis()
+  local right = coordinate(self.width - RIGHT)
   for _, tick in ipairs(self.y.ticks) do
     local y = coordinate(self:y_of(tick.value))
-    self:put('<line class="grid" x1="%d" x2="%s" y1="%s" y2="%s"/>', LEFT, right, y, y)
-    self:put('<text class="tick" x="%d" y="%s" dy="0.32em" text-anchor="end">%s</text>', LEFT - 8, y,
+    self:put('<line class="grid" x1="%d" x2="%s" y1="%s" y2="%s"/>', self.left, right, y, y)
+    self:put('<text class="tick" x="%d" y="%s" dy="0.32em" text-anchor="end">%s</text>', self.left - 8, y,
       M.escape(tick.label or self.format_y(tick.value)))
   end
+end
+
+-- up: how far the ticks' lines reach up from the axis; below it a short line where that is nothing.
+function Chart:draw_x_axis(up)
+  local right, bottom = coordinate(self.width - RIGHT), coordinate(self.height - BOTTOM)
+  local from, to = self.height - BOTTOM - (up or 0), self.height - BOTTOM + (up and 0 or 4)
   for _, tick in ipairs(self.x.ticks) do
     local x = coordinate(self:x_of(tick.value))
-    self:put('<line class="grid" x1="%s" x2="%s" y1="%s" y2="%s"/>', x, x, bottom, coordinate(self.height - BOTTOM + 4))
+    self:put('<line class="grid" x1="%s" x2="%s" y1="%s" y2="%s"/>', x, x, coordinate(from), coordinate(to))
     self:put('<text class="tick" x="%s" y="%s" text-anchor="middle">%s</text>', x, coordinate(self.height - 8),
       M.escape(tick.label or self.format_x(tick.value)))
   end
-  self:put('<line class="axis" x1="%d" x2="%s" y1="%s" y2="%s"/>', LEFT, right, bottom, bottom)
+  self:put('<line class="axis" x1="%d" x2="%s" y1="%s" y2="%s"/>', self.left, right, bottom, bottom)
 end
 
 -- Unbroken stretches of a series as lists of {x, y} in pixels. points: {x, y} or {x, y, to} for a level from x to `to`.
@@ -227,6 +247,9 @@ function Chart:draw_series(series)
       end
       self:put('<path class="line %s" d="%s"/>', class, path)
     end
+    for _, p in ipairs(series.dots and #stretch > 1 and stretch or {}) do
+      self:put('<circle class="dot %s" cx="%s" cy="%s" r="2.6"/>', class, coordinate(p[1]), coordinate(p[2]))
+    end
   end
 end
 
@@ -240,27 +263,141 @@ function Chart:draw_bands(bands)
   end
 end
 
--- options: label (for who cannot see it), x, y (scales), format_x, format_y, series = {{class, points, area}…},
--- bands = {{from, to, text}…}, width, height. Returns an <svg> element.
-function M.chart(options)
+local function new_chart(options, height, left)
   local chart = setmetatable({
     x = options.x,
     y = options.y,
     format_x = options.format_x or tostring,
     format_y = options.format_y or tostring,
     width = options.width or 640,
-    height = options.height or 240,
+    height = height or options.height or 240,
+    left = left or LEFT,
     out = {},
   }, Chart)
   chart:put('<svg class="chart" viewBox="0 0 %d %d" role="img" aria-label="%s">', chart.width, chart.height,
     M.escape(options.label))
-  chart:draw_axes()
+  return chart
+end
+
+function Chart:text()
+  self:put("</svg>")
+  return table.concat(self.out)
+end
+
+-- Lines. options: label (for who cannot see it), x, y (scales), format_x, format_y, series = {{class, points, area, dots}…},
+-- bands = {{from, to, text}…}, width, height. Returns an <svg> element.
+function M.chart(options)
+  local chart = new_chart(options)
+  chart:draw_y_axis()
+  chart:draw_x_axis()
   for _, series in ipairs(options.series) do
     chart:draw_series(series)
   end
   chart:draw_bands(options.bands or {})
-  chart:put("</svg>")
-  return table.concat(chart.out)
+  return chart:text()
+end
+
+-- ---- bars ----
+
+local BAR_MAX, SLOT_SHARE = 56, 0.76 -- px of a bar; the part of a category's slot that its bars fill
+
+function Chart:draw_bar(class, value, from, width)
+  local bottom = self.height - BOTTOM
+  local function rect(kind, v)
+    local y = self:y_of(v)
+    self:put('<rect class="bar %s %s" x="%s" y="%s" width="%s" height="%s"/>', kind, class, coordinate(from), coordinate(y),
+      coordinate(width), coordinate(bottom - y))
+  end
+  if value.outer then
+    rect("outer", value.outer)
+  end
+  rect("inner", value.mean)
+  if value.max > value.min then
+    local x = coordinate(from + width / 2)
+    self:put('<line class="range" x1="%s" x2="%s" y1="%s" y2="%s"/>', x, x, coordinate(self:y_of(value.min)),
+      coordinate(self:y_of(value.max)))
+  end
+end
+
+-- Grouped bars from zero. options: label, y (scale), format_y, categories = {{name, text (of the tooltip)}…}, series =
+-- {{class, values = {[number of the category] = {mean, min, max, outer}}}…}: a bar as high as mean with a line from min to
+-- max, and a fainter one as high as outer behind it; where there is no value there is no bar.
+function M.bars(options)
+  local n, bands = #options.categories, {}
+  local ticks = {}
+  for i, category in ipairs(options.categories) do
+    ticks[i] = { value = i - 0.5, label = category.name }
+    bands[i] = { from = i - 1, to = i, text = category.text }
+  end
+  options.x = { low = 0, high = n, ticks = ticks, place = function(v)
+    return v / n
+  end }
+  local chart = new_chart(options)
+  chart:draw_y_axis()
+  chart:draw_x_axis()
+  local slot = (chart.width - LEFT - RIGHT) / n
+  local bar = math.min(BAR_MAX, slot * SLOT_SHARE / #options.series)
+  for s, series in ipairs(options.series) do
+    for i = 1, n do
+      local value = series.values[i]
+      if value then
+        local from = chart:x_of(i - 0.5) + (s - 1 - #options.series / 2) * bar
+        chart:draw_bar(M.escape(series.class), value, from + 1, math.max(bar - 2, 1))
+      end
+    end
+  end
+  chart:draw_bands(bands)
+  return chart:text()
+end
+
+-- ---- boxes ----
+
+local ROW_HEIGHT, NAME_WIDTH, NAME_MAX = 24, 190, 30
+
+local function shortened(text)
+  local n, cut = 0, nil
+  for at in text:gmatch("()[^\128-\191]") do
+    n = n + 1
+    if n == NAME_MAX then
+      cut = at
+    elseif n > NAME_MAX then
+      return text:sub(1, cut - 1) .. "…"
+    end
+  end
+  return text
+end
+
+function Chart:draw_box(row, middle)
+  local box, class = row.box, M.escape(row.class)
+  local function line(kind, a, b, half)
+    self:put('<line class="%s %s" x1="%s" x2="%s" y1="%s" y2="%s"/>', kind, class, coordinate(self:x_of(a)),
+      coordinate(self:x_of(b)), coordinate(middle - half), coordinate(middle + half))
+  end
+  line("whisker", box.whisker_low, box.q1, 0)
+  line("whisker", box.q3, box.whisker_high, 0)
+  line("whisker", box.whisker_low, box.whisker_low, 4)
+  line("whisker", box.whisker_high, box.whisker_high, 4)
+  local from, to = self:x_of(box.q1), self:x_of(box.q3)
+  self:put('<rect class="box %s" x="%s" y="%s" width="%s" height="14"/>', class, coordinate(from), coordinate(middle - 7),
+    coordinate(math.max(to - from, 1)))
+  line("median", box.median, box.median, 7)
+  self:put('<circle class="dot %s" cx="%s" cy="%s" r="1.8"/>', class, coordinate(self:x_of(box.max)), coordinate(middle))
+end
+
+-- Box plots, one below the other, with a dot at the highest value. options: label, x (scale), format_x, rows = {{name,
+-- class, box (representation "box"), text (of the tooltip)}…}.
+function M.boxes(options)
+  local chart = new_chart(options, TOP + BOTTOM + ROW_HEIGHT * #options.rows, NAME_WIDTH)
+  chart:draw_x_axis(ROW_HEIGHT * #options.rows)
+  for i, row in ipairs(options.rows) do
+    local middle = TOP + (i - 0.5) * ROW_HEIGHT
+    chart:put('<text class="tick" x="%d" y="%s" dy="0.32em" text-anchor="end">%s</text>', NAME_WIDTH - 10, coordinate(middle),
+      M.escape(shortened(row.name)))
+    chart:draw_box(row, middle)
+    chart:put('<rect class="band" x="0" y="%s" width="%d" height="%d"><title>%s</title></rect>',
+      coordinate(middle - ROW_HEIGHT / 2), chart.width, ROW_HEIGHT, M.escape(row.text))
+  end
+  return chart:text()
 end
 
 -- A filled line without axes, from zero, for a table's cell.

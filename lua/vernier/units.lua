@@ -2,13 +2,13 @@
 local M = {}
 
 local SECONDS = {
-  ns = 1e-9, us = 1e-6, ["µs"] = 1e-6, ms = 1e-3, s = 1, sec = 1, m = 60, min = 60, h = 3600, d = 86400,
+  ns = 1e-9, us = 1e-6, ["µs"] = 1e-6, ms = 1e-3, l = 1e-3, s = 1, sec = 1, m = 60, min = 60, h = 3600, d = 86400,
 }
 local BYTES = { b = 1, k = 2 ^ 10, m = 2 ^ 20, g = 2 ^ 30, t = 2 ^ 40 }
 
--- "250ms", "1.5s", "1m30s" in seconds; nil for anything else.
+-- "250ms", "1.5s", "1m 30s" in seconds, in capitals too; nil for anything else. RadarGun writes l for ms.
 function M.seconds(text)
-  local total, rest = nil, text:gsub("%s", "")
+  local total, rest = nil, text:gsub("%s", ""):lower()
   while rest ~= "" do
     local number, unit, more = rest:match("^(%d*%.?%d+)([^%d.]+)(.*)$")
     if not number or not SECONDS[unit] then

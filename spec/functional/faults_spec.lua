@@ -214,6 +214,40 @@ describe("Ctrl-C in the state", function()
   end
 end)
 
+describe("Ctrl-C that reaches a worker together with the barrier's instant", function()
+  it("ends the load where it starts", function()
+    local dir = bench.workspace({ workers = 2, network = "caliper: {connector: ./c.lua}\n", files = { ["c.lua"] = QUIET_CONNECTOR },
+      workload = ("return { init = function(_, ctx) while ctx.worker == 1 and not io.open('may-arrive') do ctx:sleep(0.01) end "
+        .. "io.open('at-barrier-' .. ctx.worker, 'w'):close() end, %s }"):format(PLAIN_RUN),
+      rounds = bench.round({ label = "first", duration = 60, tps = 50 }) })
+    local running = bench.start(dir)
+    support.wait_for(function()
+      return exists(dir .. "/at-barrier-0")
+    end, 15, "worker 0 to arrive")
+    support.sleep(0.3)
+    local pid = bench.worker_pid(running, 0)
+    os.execute("kill -STOP " .. pid)
+    support.write_file(dir .. "/may-arrive", "")
+    local folder = support.runs(dir)[1]
+    local function wait_for_record(text)
+      support.wait_for(function()
+        return support.read_file(folder .. "/manager.journal"):find(text, 1, true)
+      end, 5, text)
+    end
+    wait_for_record('"test-start"')
+    running:kill("INT")
+    wait_for_record('"interrupted by the user"')
+    support.sleep(0.2)
+    os.execute("kill -CONT " .. pid)
+    assert.are.equal(130, running:wait(10))
+    bench.assert_no_orphans(running.mark)
+    local test = support.summary(dir).tests[1]
+    assert.are.equal("interrupted", test.status)
+    assert.are.equal(0, test.workers[1].submitted)
+    conserved(test)
+  end)
+end)
+
 describe("a worker that is not ready in time", function()
   it("fails the round with the reason", function()
     local dir = bench.workspace({ network = "caliper: {connector: ./c.lua}\n", files = { ["c.lua"] = [[return {
@@ -274,8 +308,10 @@ describe("a round's timeout", function()
       rounds = bench.round({ number = 1000, load = 2, extra = "timeout: 1s" }) })
     local r = bench.run(dir, FAST)
     assert.are.equal(3, r.status)
-    assert.matches("did not finish within 1 s", r.stderr, 1, true)
+    assert.matches("did not end within 1 s", r.stderr, 1, true)
     assert.is_true(r.seconds < 10)
+    local test = support.summary(dir).tests[1]
+    assert.are.same({ "failed", 2, 2, "failed" }, { test.status, test.submitted, test.unfinished, test.workers[1].status })
     bench.assert_no_orphans(r.mark)
   end)
 end)
@@ -394,5 +430,15 @@ describe("an endless loop in the manager", function()
     local r = bench.run(dir, { "--vernier-hook-timeout", "1s" })
     assert.are.equal(0, r.status, r.stderr)
     assert.matches("end of the connector: .*did not return", r.stderr)
+  end)
+
+  it("in a connector's end hook that waits for ever: the same", function()
+    local dir = bench.workspace({ network = network, files = { ["c.lua"] = connector:format(
+      "function M:init(ctx) self.waits = ctx.where == 'manager' end function M:finish(ctx) if self.waits then ctx:sleep(1000) end end") } })
+    local r = bench.run(dir, { "--vernier-hook-timeout", "1s" })
+    assert.are.equal(0, r.status, r.stderr)
+    assert.matches("end of the connector: did not end within 1 s", r.stderr, 1, true)
+    assert.are.equal(10, support.summary(dir).tests[1].ok)
+    bench.assert_no_orphans(r.mark)
   end)
 end)

@@ -182,6 +182,40 @@ describe("vernier report", function()
   end)
 end)
 
+describe("the results of one test, read while its workers write", function()
+  it("never lose or double a transaction, and end as the summary's", function()
+    local results = require("vernier.results")
+    local dir = bench.workspace({ workers = 2, rounds = bench.round({ label = "before", number = 50, tps = 200 })
+      .. bench.round({ label = "now", duration = 3.5, tps = 400 }) })
+    local running = bench.start(dir)
+    local folder = support.wait_for(function()
+      return support.runs(dir)[1]
+    end, 10, "the run's folder")
+    local last, reads, grown, states = 0, 0, 0, {}
+    while running:running() do
+      local read = results.read(folder, { tests = { [2] = true } })
+      local test = read and read.tests[1]
+      if test then
+        local ok = test.figures.ok
+        assert.are.same({ 1, 2 }, { #read.tests, test.id })
+        assert.is_true(ok >= last, ("%d after %d"):format(ok, last))
+        assert.is_true(test.figures.submitted <= 1400)
+        reads, grown, last = reads + 1, grown + (ok > last and 1 or 0), ok
+        states[test.status] = true
+      end
+      support.sleep(0.005)
+    end
+    assert.are.equal(0, (running.process:status()))
+    -- What is not flushed yet is seen, too: there are far more steps than intervals.
+    assert.is_true(reads > 50 and grown > 30, ("%d reads, %d of them new"):format(reads, grown))
+    assert.is_true(states.running)
+    local summary = support.summary(dir)
+    local read = results.read(folder, { tests = { [2] = true } })
+    assert.are.same(summary.tests[2], cjson.decode(require("vernier.json").encode(read:test_summary(read.tests[1]))))
+    assert.are.equal(1400, summary.tests[2].ok)
+  end)
+end)
+
 describe("a round of one transaction, of none, or without a success", function()
   it("has null and - where there is no figure, and nothing infinite anywhere", function()
     local dir = bench.workspace({ workers = 2, rounds = bench.round({ label = "one", number = 1, tps = 10 })

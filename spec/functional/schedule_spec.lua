@@ -1,61 +1,12 @@
 -- The schedule as the SUT has seen it: the demo server's arrival log, stamped by the server, proves when runs were sent.
 -- Single arrivals may be late on a busy machine, so medians and shares are judged, never the worst one.
+local arrivals_of = require("spec.support.arrivals")
 local bench = require("spec.support.bench")
 local support = require("spec.support")
 
 local MS = 1e6
 
--- The run's place in the plan travels in the path.
-local WORKLOAD = [[
-  return { run = function(_, ctx)
-    local path = ("/query?account=x&round=%s&worker=%d&index=%d&random=%d"):format(ctx.round.label, ctx.worker, ctx.index,
-      ctx.random(1, 1e9))
-    ctx.sut:send({ path = path, expect = { status = 404 } })
-  end }]]
-
-local function start_server(...)
-  local dir = support.tmpdir()
-  local log, port_file = dir .. "/arrivals", dir .. "/port"
-  local running = support.start_vernier({ "demo-server", "--port", 0, "--port-file", port_file, "--arrival-log", log, ... })
-  local port = support.wait_for(function()
-    return tonumber(support.read_file(port_file))
-  end, 10, "the demo server")
-  local server = { url = "http://127.0.0.1:" .. port }
-
-  -- Ends the server; gives its arrivals in order: {at (ns), round, worker, index, random}.
-  function server.arrivals()
-    running:kill("TERM")
-    assert.are.equal(0, (running:wait(5)))
-    local list = {}
-    for line in io.lines(log) do
-      local at, round, worker, index, random = line:match("^(%d+) GET /query%?account=x&round=(%S-)&worker=(%d+)&index=(%d+)&random=(%d+)$")
-      list[#list + 1] = { at = tonumber(at), round = round, worker = tonumber(worker), index = tonumber(index),
-        random = tonumber(random) }
-    end
-    return list
-  end
-  return server
-end
-
--- One run against a demo server of its own; gives the arrivals and the tests of the summary.
-local function run(o)
-  local server = start_server(unpack(o.server or {}))
-  local dir = bench.workspace({ workers = o.workers, rounds = o.rounds, workload = o.workload or WORKLOAD,
-    network = ("caliper: {connector: http}\nhttp: {url: %q}\n"):format(server.url) })
-  local r = bench.run(dir, o.options)
-  assert.are.equal(0, r.status, r.stdout .. r.stderr)
-  return server.arrivals(), support.summary(dir).tests
-end
-
-local function of_round(arrivals, label)
-  local list = {}
-  for _, arrival in ipairs(arrivals) do
-    if arrival.round == label then
-      list[#list + 1] = arrival
-    end
-  end
-  return list
-end
+local run, of_round = arrivals_of.run, arrivals_of.of_round
 
 local function median(values)
   local sorted = { unpack(values) }
@@ -186,7 +137,7 @@ describe("the start of a round", function()
       rounds = rounds .. bench.round({ label = "r" .. i, number = 6, tps = 20 })
     end
     local arrivals = run({ workers = 2, rounds = rounds,
-      workload = WORKLOAD:gsub("return {", "return { init = function(_, ctx) ctx:sleep(0.2 * ctx.worker) end,", 1) })
+      workload = arrivals_of.WORKLOAD:gsub("return {", "return { init = function(_, ctx) ctx:sleep(0.2 * ctx.worker) end,", 1) })
     local apart = {}
     for i = 1, 5 do
       local first = {}
@@ -253,8 +204,7 @@ describe("waiting for due times", function()
     local dir = bench.workspace({ rounds = bench.round({ duration = 2, tps = 5 }) })
     local r = bench.run(dir, { "--vernier-pacing", "batched" })
     assert.are.equal(0, r.status, r.stderr)
-    local journal = support.read_file(support.runs(dir)[1] .. "/worker-0.journal")
-    local cpu_us = tonumber(journal:match('"cpu_us": ?([%d.]+)'))
-    assert.is_true(cpu_us < 1e6, ("%g us of CPU in 2 s"):format(cpu_us))
+    local cpu_ns = support.summary(dir).tests[1].workers[1].vitals.cpu_ns
+    assert.is_true(cpu_ns < 1e9, ("%g ns of CPU in 2 s"):format(cpu_ns))
   end)
 end)

@@ -444,3 +444,53 @@ describe("two loads at once in one worker", function()
     assert.matches("a load needs a test", r.stderr, 1, true)
   end)
 end)
+
+describe("the deadline of a stage in its properties", function()
+  it("ends it on the manager and on workers, and is told", function()
+    for _, case in ipairs({
+      { "- sleep: {time: 10, deadline: 200ms}", "did not end within 0.2 s" },
+      { "- ./slow.lua: {deadline: 200ms}", "worker 1 did not finish its part within 0.2 s" },
+    }) do
+      local dir = workspace(case[1] .. "\n- rounds", { ["slow.lua"] = [[
+        return { where = "workers", options = {}, run = function(_, ctx) ctx:sleep(ctx.worker * 10) return 1 end }
+      ]] })
+      local r = bench.run(dir)
+      assert.are.equal(3, r.status, r.stderr)
+      assert.matches(case[2], r.stderr, 1, true)
+      assert.are.equal(10, support.summary(dir).tests[1].ok)
+      bench.assert_no_orphans(r.mark)
+    end
+  end)
+end)
+
+describe("a barrier", function()
+  it("waits for nobody whose part is over: left out for want of a trait, or failed where that is tolerated", function()
+    local dir = support.workspace({
+      ["meet.lua"] = [[
+        return { where = "workers", options = {}, traits = { greeting = "skip" },
+          tolerates = function(_, index) return index == 2 end,
+          run = function(_, ctx)
+            if ctx.index == 2 then error("no luck", 0) end
+            local at = assert(ctx:barrier())
+            return { met = at > 0 }
+          end,
+          acks = function(_, ctx, acks)
+            local met = 0
+            for _, ack in ipairs(acks) do met = met + (ack.payload and ack.payload.met and 1 or 0) end
+            ctx.log("met: " .. met)
+          end }
+      ]],
+      ["polite.lua"] = "return { traits = { greeting = {} } }",
+      ["benchmark.yaml"] = [[
+clusters: [{size: 4, groups: {polite: 3, other: 1}}]
+configurations:
+  - name: c
+    setup: [{group: polite, connector: ./polite.lua}, {group: other, connector: noop}]
+scenario: [./meet.lua: {deadline: 20s}]
+]],
+    })
+    local r = support.vernier({ "run", "benchmark.yaml", cwd = dir, timeout = 15 })
+    assert.are.equal(0, r.status, r.stderr)
+    assert.matches("met: 2\n", r.stderr, 1, true)
+  end)
+end)

@@ -15,7 +15,7 @@ for object in "$O"/*.o; do
     *) objects+=("$object") ;;
   esac
 done
-read -r -a libraries <<<"$(pkg-config --libs luajit libuv yaml-0.1 openssl libcurl)"
+read -r -a libraries <<<"$(pkg-config --libs luajit libuv yaml-0.1 openssl zlib libsecp256k1)"
 names=("$@")
 if [ ${#names[@]} -eq 0 ]; then
   for file in spec/fuzz/*.c; do

@@ -42,6 +42,29 @@ function M.workspace(o)
   return support.workspace(files)
 end
 
+-- A workspace with a scenario of these stages (YAML list items, indented or not). o: head (YAML before them), more (behind
+-- them), files.
+function M.scenario(stages, o)
+  local lines = {}
+  for line in stages:gmatch("[^\n]+") do
+    lines[#lines + 1] = "  " .. line
+  end
+  local files = { ["benchmark.yaml"] = ("name: spec\n%s\nscenario:\n%s\n%s"):format(o.head, table.concat(lines, "\n"), o.more or "") }
+  for name, text in pairs(o.files or {}) do
+    files[name] = text
+  end
+  return support.workspace(files)
+end
+
+-- The command that runs it, for support.vernier and support.start_vernier; more: further words.
+function M.scenario_command(dir, more)
+  local c = { "run", "benchmark.yaml", cwd = dir, timeout = 60 }
+  for _, word in ipairs(more or {}) do
+    c[#c + 1] = word
+  end
+  return c
+end
+
 local function command(dir, more)
   local c = { "run", "benchmark.yaml", "network.yaml", cwd = dir, timeout = 60 }
   for i, word in ipairs(more or {}) do

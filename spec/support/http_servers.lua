@@ -4,7 +4,7 @@ local support = require("spec.support")
 
 local M = {}
 
--- Starts a server that prints "listening PORT" and dies with the spec: {port, url, output(), stop()}.
+-- Starts a server that prints "listening PORT" and dies with the spec: {port, url, output(), stop(), kill()}.
 local function start(words)
   local child = support.start({ "setpriv", "--pdeathsig", "KILL", unpack(words) })
   local server = {}
@@ -13,6 +13,10 @@ local function start(words)
   end
   function server.stop()
     return child:stop(2)
+  end
+  function server.kill()
+    child:kill("KILL")
+    child:wait(5)
   end
   server.port = support.wait_for(function()
     local out, err = child:output()
@@ -41,6 +45,26 @@ function M.echo_server(options)
     words[#words + 1] = name .. "=" .. value
   end
   return start(words)
+end
+
+-- npm's ws as the server, with the words of spec/support/ws_server.js; ws(target) is its URL.
+function M.ws_server(...)
+  local server = start({ "node", "spec/support/ws_server.js", ... })
+  local scheme = (...) == "--tls" and "wss" or "ws"
+  function server.ws(target)
+    return ("%s://127.0.0.1:%d%s"):format(scheme, server.port, target or "/")
+  end
+  return server
+end
+
+-- spec/support/rpc_server.js: urls = {http, websocket, ipc}. port: nil = any.
+function M.rpc_server(port, socket)
+  socket = socket or support.tmpdir() .. "/node.ipc"
+  os.remove(socket)
+  local server = start({ "node", "spec/support/rpc_server.js", socket, port and tostring(port) })
+  server.socket = socket
+  server.urls = { http = server.url, websocket = "ws://127.0.0.1:" .. server.port, ipc = "ipc:" .. socket }
+  return server
 end
 
 -- Sends texts, waits numbers (ms), ends with cjson.null; gives all that came back. See spec/support/raw_client.js.

@@ -5,9 +5,12 @@
 --   support.vernier{ "run", "b.yaml"…, … }            the same with the binary that runs the spec
 --   support.start{ … }, support.start_vernier{ … }    in the background: p.pid, p:wait(s), p:kill("INT"), p:output()
 --   support.workspace{ ["benchmark.yaml"] = text, … } a folder that goes away with the spec file
+--   support.node("x.js", words, stdin)                what spec/support/x.js prints as JSON
 --   support.summary(workspace)                        the newest run's summary.json, and its folder
 --   support.wait_for(condition, seconds, what), support.free_port(), support.left_over(mark)
---   servers: see spec/support/servers.lua (support.nginx, support.witness, support.certificate)
+--   servers: see spec/support/servers.lua (support.nginx, support.witness, support.demo_server,
+--   support.arrival_server, support.certificate)
+local cjson = require("cjson")
 local ffi = require("ffi")
 local process = require("spec.support.process")
 
@@ -30,6 +33,7 @@ local M = {
   read_file = process.slurp,
   -- Deadlines are for hanging code: sanitizers and valgrind get more time.
   slow = tonumber(os.getenv("SPEC_SLOW")) or 1,
+  CALIPER_SAMPLES = "../shared/data/caliper-benchmarks",
 }
 
 local AF_INET, SOCK_STREAM = 2, 1
@@ -191,6 +195,28 @@ local function with_binary(command)
   return own
 end
 
+-- What a script of spec/support prints as JSON when it is run by node with that list of words and that input.
+function M.node(script, command, stdin)
+  local words = { "node", "spec/support/" .. script, timeout = 60, stdin = stdin }
+  for i, word in ipairs(command) do
+    words[i + 2] = tostring(word)
+  end
+  local r = M.run(words)
+  assert(r.status == 0, r.stderr)
+  return cjson.decode(r.stdout)
+end
+
+-- Files of that name among Caliper's own samples of benchmarks; none where they are not at hand.
+function M.caliper_samples(name)
+  local files, pipe = {}, io.popen(("find %s -path '*/benchmarks/*' -type f -name '%s' 2>/dev/null | sort"):format(
+    M.CALIPER_SAMPLES, name))
+  for path in pipe:lines() do
+    files[#files + 1] = path
+  end
+  pipe:close()
+  return files
+end
+
 function M.vernier(command)
   return M.run(with_binary(command))
 end
@@ -204,7 +230,7 @@ end
 function M.read_json(path)
   local text = process.slurp(path)
   assert(text ~= "", path .. " is missing or empty")
-  return require("cjson").decode(text)
+  return cjson.decode(text)
 end
 
 -- Folders of the runs in a workspace, oldest first.

@@ -22,13 +22,13 @@ forbid() {
   [ -z "$found" ] || complain "$(printf '%s\n' "$found" | sed "s|\$|   <- $rule|")"
 }
 
-# files PATTERN EXCEPT DIR…: the paths there that match PATTERN and not EXCEPT.
+# files PATTERN EXCEPT DIR…: the paths there that match PATTERN and not EXCEPT; what npm has installed is not ours.
 files() {
   pattern=$1
   except=$2
   shift 2
   for dir in "$@"; do
-    [ -d "$dir" ] && find "$dir" -type f
+    [ -d "$dir" ] && find "$dir" -name node_modules -prune -o -type f -print
   done | grep -E -e "$pattern" | grep -vE -e "$except" | sort
 }
 
@@ -60,7 +60,7 @@ c_rules() {
   forbid "only main.c includes Lua's headers" '#include *<(lua|lualib|lauxlib|luajit)\.h>' "$none" \
     $(files '\.[ch]$' '^src/main\.c$' src)
   forbid "a pure file does not know the loop" '#include *(<uv\.h>|"(loop|stream)\.h")' "$none" \
-    $(files '\.[ch]$' '^src/((loop|process|link|stream|mqtt|curl)|(http|h2|server)(_[a-z]+)?)\.[ch]$' src)
+    $(files '\.[ch]$' '^src/((loop|pacing|process|probe|link|resolve|stream|channel|ipc|mqtt|curl)|(http|websocket|h2|server)(_[a-z]+)?)\.[ch]$' src)
   forbid "the HTTP parser is pure" '#include *(<uv\.h>|"(loop|stream)\.h")' "$none" $(files '_parser\.[ch]$' "$none" src)
   forbid "vernier.h includes nothing of ours, no varargs, unions or bit-fields" \
     '#include *"|\.\.\.[^ ]*\)|^ *union |[a-z_] *: *[0-9]+;' "$none" $(files '/vernier\.h$' "$none" src)

@@ -15,17 +15,7 @@ function M.temporary()
   return path
 end
 
-function M.remove(path)
-  for _, name in ipairs(file.list(path) or {}) do
-    local child = path .. "/" .. name
-    if file.kind(child) == "folder" then
-      M.remove(child)
-    else
-      file.remove(child)
-    end
-  end
-  file.remove(path)
-end
+M.remove = file.remove_tree
 
 function M.new()
   return setmetatable({ path = M.temporary(), _journals = {}, _seq = {} }, M)
@@ -48,10 +38,11 @@ function M:run(record)
   self:append("manager", record)
 end
 
--- A round that was announced and started at 1 s of the run.
+-- A round, or with a name a scenario's test, that was announced and started at 1 s of the run.
 function M:test(record)
   record.type = "test"
-  record.test, record.round = record.test or 1, record.round or record.test or 1
+  record.test = record.test or 1
+  record.round = record.round or not record.name and record.test or nil
   record.digits = record.digits or 3
   self:append("manager", record)
   self:append("manager", { type = "test-start", test = record.test, start_us = 1e6 })
@@ -67,15 +58,51 @@ function M:run_end(status, exit, at_us)
   self:append("manager", { type = "run-end", status = status or "ok", exit = exit or 0, at_us = at_us or 2e7 })
 end
 
-function M:begin(stem, worker, test)
-  self:append(stem, { type = "begin", worker = worker, test = test, load = "default", pid = 4711, digits = 3 })
+-- A cell of the plan begins: {cell, configuration, size, repetition, attempt, at_us}.
+function M:cell(record)
+  record.type, record.attempt, record.repetition = "cell", record.attempt or 1, record.repetition or 1
+  record.at_us = record.at_us or 1e6
+  self:append("manager", record)
+end
+
+function M:cell_end(cell, status, record)
+  record = record or {}
+  record.type, record.cell, record.status = "cell-end", cell, status or "ok"
+  record.attempt, record.at_us = record.attempt or 1, record.at_us or 5e6
+  self:append("manager", record)
+end
+
+-- The plan of a run over configurations and sizes, as the run record has it.
+function M.matrix(configurations, sizes, repetitions)
+  local matrix = {}
+  for _, configuration in ipairs(configurations) do
+    for _, size in ipairs(sizes) do
+      for repetition = 1, repetitions or 1 do
+        matrix[#matrix + 1] = { cell = #matrix + 1, configuration = configuration, size = size, repetition = repetition,
+          groups = { { name = "default", size = size } } }
+      end
+    end
+  end
+  return matrix
+end
+
+-- load: {load = its name, thread = its number}; the default one when left out.
+function M:begin(stem, worker, test, load)
+  load = load or {}
+  self:append(stem, { type = "begin", worker = worker, test = test, load = load.load or "default", thread = load.thread,
+    pid = 4711, digits = 3 })
   self._seq[stem] = 0
 end
 
-function M:finish(stem, worker, test, status, reason)
+-- vitals: what the worker has measured of itself beyond the usual (vernier.worker.vitals).
+function M:finish(stem, worker, test, status, reason, load, vitals)
+  local all = { wall_us = 1e6, cpu_us = 250000, spun_us = 0, longest_stall_us = 120 }
+  for name, value in pairs(vitals or {}) do
+    all[name] = value
+  end
   self:append(stem, {
-    type = "end", worker = worker, test = test, load = "default", status = status or "ok", reason = reason,
-    cpu_us = 250000, longest_stall_us = 120,
+    type = "end", worker = worker, test = test, load = load or "default", status = status or "ok", reason = reason,
+    vitals = all,
   })
 end
 
@@ -88,22 +115,29 @@ function M.encode(values, digits)
   return h:encode()
 end
 
--- op: name and counters; response and service: lists of ns, or encoded text.
-function M.operation(op)
-  local h = {}
+-- of: response, service …: lists of ns, or encoded text, which become its histograms.
+local function with_histograms(of)
+  of.h = {}
   for _, clock in ipairs({ "response", "service", "lateness", "blocked" }) do
-    local values = op[clock]
-    op[clock] = nil
+    local values = of[clock]
+    of[clock] = nil
     if values then
-      h[clock] = type(values) == "table" and M.encode(values) or values
+      of.h[clock] = type(values) == "table" and M.encode(values) or values
     end
   end
-  op.name = op.name or "default"
-  op.h = h
-  return op
+  return of
 end
 
--- interval: from, to in s since the round's start; runs and other counters; ops as for M.operation.
+-- op: name and counters; response and service; marks: a list of {name, response, service}.
+function M.operation(op)
+  op.name = op.name or "default"
+  for _, mark in ipairs(op.marks or {}) do
+    with_histograms(mark)
+  end
+  return with_histograms(op)
+end
+
+-- interval: from, to in s since the round's start; runs and other counters; load; ops as for M.operation.
 function M:interval(stem, worker, test, interval)
   local seq = (self._seq[stem] or 0) + 1
   self._seq[stem] = seq
@@ -129,6 +163,26 @@ function M:close()
   end
   self._journals = {}
   return self.path
+end
+
+-- A whole test of one operation: n transactions of so many ns on each of its workers, in one second.
+-- spec: the test record, with workers = {{index, n, ns, journal}…} in place of a number.
+function M:whole_test(spec)
+  local workers = spec.workers
+  spec.workers, spec.duration = #workers, spec.duration or 1
+  self:test(spec)
+  for _, w in ipairs(workers) do
+    local index, n, ns = unpack(w)
+    local stem, times = w.journal or "worker-" .. index, {}
+    for i = 1, n do
+      times[i] = ns
+    end
+    self:begin(stem, index, spec.test)
+    self:interval(stem, index, spec.test, { from = 0, to = 1, runs = n, last_finish_us = 1e6,
+      ops = { { submitted = n, ok = n, failed = 0, unfinished = 0, trimmed = 0, response = times, service = times } } })
+    self:finish(stem, index, spec.test)
+  end
+  self:test_end(spec.test, 1)
 end
 
 return M

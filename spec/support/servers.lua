@@ -121,6 +121,33 @@ http {
     return server
   end
 
+  -- vernier's own demo server with these options; gives its URL, and the process.
+  function M.demo_server(...)
+    local port_file = support.tmpdir() .. "/port"
+    local running = support.start({ "setpriv", "--pdeathsig", "KILL", support.binary, "demo-server", "--port", "0", "--port-file",
+      port_file, ... })
+    local port = support.wait_for(function()
+      return tonumber(support.read_file(port_file))
+    end, 10, "the demo server")
+    return "http://127.0.0.1:" .. port, running
+  end
+
+  -- The same with an arrival log: {url, arrivals()}, which ends the server and gives its arrivals in order: {at (ns), path}.
+  function M.arrival_server(...)
+    local log = support.tmpdir() .. "/arrivals"
+    local url, running = M.demo_server("--arrival-log", log, ...)
+    return { url = url, arrivals = function()
+      running:kill("TERM")
+      assert(running:wait(5) == 0, "the demo server failed")
+      local list = {}
+      for line in io.lines(log) do
+        local at, path = line:match("^(%d+) %S+ (%S+)$")
+        list[#list + 1] = { at = tonumber(at), path = path }
+      end
+      return list
+    end }
+  end
+
   -- curl, as the client that is not ours: {status (0: no answer), body}.
   function M.get(url, ...)
     local result = support.run({ "curl", "-sk", "--max-time", "10", "-w", "\n%{http_code}", url, ... })

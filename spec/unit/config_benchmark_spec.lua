@@ -236,7 +236,8 @@ return { test = { name = "ladder", workers = 2, rounds = rounds } }
     { "return {\n  1 +\n", "suite.lua:3:1: unexpected symbol near '<eof>'" },
     { "local x\n\nreturn x.y", "suite.lua:3:1: attempt to index local 'x' (a nil value)" },
     { "error('no rounds today')", "suite.lua:1:1: no rounds today" },
-    { "return 5", "suite.lua: the script returned number, not a table (end it with: return { test = { … } })" },
+    { "return 5", "suite.lua: the script returned number, not a table or a function "
+      .. "(end it with: return { test = { … } }, or return function(run) … end)" },
     { "local x = 1", "suite.lua: the script returned nothing, not a table" },
   }) do
     it("that fails is told with its line: " .. case[1]:gsub("%s+", " "), function()
@@ -288,19 +289,10 @@ describe("files that cannot be read", function()
 end)
 
 describe("Caliper's own sample files", function()
-  local FOLDER = "../shared/data/caliper-benchmarks"
-
-  local function sample_files()
-    local files, pipe = {}, io.popen("find " .. FOLDER .. " -path '*/benchmarks/*' -type f 2>/dev/null | sort")
-    for path in pipe:lines() do
-      files[#files + 1] = path
-    end
-    pipe:close()
-    return files
-  end
+  local FOLDER = support.CALIPER_SAMPLES
 
   it("all check without an error", function()
-    local files = sample_files()
+    local files = support.caliper_samples("*")
     if #files == 0 then
       return pending("the sample files are not here")
     end

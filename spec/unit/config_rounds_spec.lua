@@ -123,19 +123,21 @@ describe("a round", function()
 
   it("may have options of our own", function()
     local own = "    maxInFlight: 50\n    catchUp: drop\n    lateAfter: 5ms\n    drain: 2\n    timeout: 1m\n    onError: stop\n"
-      .. "    onFailure: continue\n"
+      .. "    onFailure: continue\n    histogramDigits: 5\n"
     local result = resolve("test:\n  workers: {number: 2}\n" .. round_text({}):gsub("^test:\n", "") .. "\n" .. own)
     local round = result.rounds[1]
-    assert.are.same({ 50, "drop", 0.005, 2, 60, "stop", "continue" }, { round.maxInFlight, round.catchUp, round.lateAfter,
-      round.drain, round.timeout, round.onError, round.onFailure })
+    assert.are.same({ 50, "drop", 0.005, 2, 60, "stop", "continue", 5 }, { round.maxInFlight, round.catchUp, round.lateAfter,
+      round.drain, round.timeout, round.onError, round.onFailure, round.histogramDigits })
   end)
 
   it("has them checked, with places", function()
     local _, found = resolve(round_text({}) .. "\n    catchUp: some\n    maxInFlight: 0\n    onErorr: stop")
-    assert.are.same({ '8:14 Round 1: "catchUp" must be one of all, drop', '9:18 Round 1: "maxInFlight" must be at least 1' },
+    assert.are.same({ '8:14 Round 1: "catchUp" must be one of all, drop, spread', '9:18 Round 1: "maxInFlight" must be at least 1' },
       texts(found, "error"))
     assert.are.equal('b.yaml:10:5: warning: Round 1: unknown key "onErorr" is ignored (did you mean onError?)',
       found.format(found[#found]))
+    _, found = resolve(round_text({}) .. "\n    histogramDigits: 6")
+    assert.are.same({ '8:22 Round 1: "histogramDigits" must be at most 5' }, texts(found, "error"))
     _, found = resolve("test:\n  workers: {number: 3}\n" .. round_text({}):gsub("^test:\n", "") .. "\n    maxInFlight: 2")
     assert.matches('"maxInFlight" of 2 is fewer than the 3 workers', texts(found, "error")[1])
   end)

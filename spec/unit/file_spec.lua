@@ -113,4 +113,23 @@ describe("file", function()
     assert(file.remove(dir .. "/link"))
     assert.are.equal(NOENT, select(3, file.remove(dir .. "/link")))
   end)
+
+  it("makes fingerprints: SHA-256 of known vectors, and a reason where it cannot", function()
+    local hash, message, code = file.sha256(dir .. "/none")
+    assert.is_nil(hash)
+    assert.matches("/none: No such file", message, 1, true)
+    assert.are.equal(NOENT, code)
+    assert.is_nil((file.sha256(dir)))
+    -- The examples of FIPS 180-2, appendix B, and the empty text.
+    for text, expected in pairs({
+      [""] = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+      abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+      abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq =
+        "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1",
+      [("a"):rep(1000000)] = "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0",
+    }) do
+      assert(file.write(dir .. "/f", text))
+      assert.are.equal(expected, file.sha256(dir .. "/f"))
+    end
+  end)
 end)

@@ -1,13 +1,5 @@
 local histogram = require("vernier.core.histogram")
-
--- Deterministic numbers in [0, 1): the specs must not depend on the library's generator.
-local function generator(seed)
-  local state = seed
-  return function()
-    state = (state * 48271) % 2147483647
-    return state / 2147483647
-  end
-end
+local shapes = require("spec.support.shapes")
 
 local CORRUPT, INVAL = -15, -2
 local TOP = 86400e9
@@ -18,28 +10,7 @@ local function exact_percentile(sorted, p)
   return sorted[math.max(1, rank)]
 end
 
-local SHAPES = {
-  uniform = function(random)
-    return 1 + math.floor(random() * 1e6)
-  end,
-  exponential = function(random)
-    return 1 + math.floor(-2e6 * math.log(1 - random()))
-  end,
-  wide = function(random)
-    return math.floor(10 ^ (random() * 13.9))
-  end,
-  constant = function()
-    return 123456789
-  end,
-}
-
-local function sample(shape, n, seed)
-  local random, values = generator(seed), {}
-  for i = 1, n do
-    values[i] = SHAPES[shape](random)
-  end
-  return values
-end
+local SHAPES, sample, generator = shapes.SHAPES, shapes.values, shapes.generator
 
 local function of(values, digits)
   local h = histogram.new(digits)
@@ -59,6 +30,10 @@ local function assert_same(a, b)
 end
 
 describe("a histogram", function()
+  after_each(function()
+    collectgarbage() -- which does not see how large they are
+  end)
+
   it("has 1 to 5 digits", function()
     for _, digits in ipairs({ 0, -1, 6 }) do
       local h, message = histogram.new(digits)
@@ -79,18 +54,50 @@ describe("a histogram", function()
     assert.is_nil(h:cells()())
   end)
 
+  -- A cell is 2^b wide and begins at 2^(k + b) at least, where 2^k >= 10^digits: so what is told is less than
+  -- truth / 2^k <= truth * 10^-digits above the truth, and never below it.
   it("keeps percentiles within its digits, never below the truth, for any shape", function()
+    local powers = { 4, 7, 10, 14, 17 }
     for shape in pairs(SHAPES) do
-      for digits = 1, 4 do
+      for digits = 1, 5 do
         local values = sample(shape, 5000, 17 * digits)
         local h = of(values, digits)
         table.sort(values)
         for _, p in ipairs(PERCENTILES) do
           local truth, got = exact_percentile(values, p), h:percentile(p)
           assert.is_true(got >= truth, ("%s p%s: %.0f < %.0f"):format(shape, p, got, truth))
-          assert.is_true(got - truth <= truth * 10 ^ -digits, ("%s p%s: %.0f for %.0f"):format(shape, p, got, truth))
+          assert.is_true(got - truth < truth * 2 ^ -powers[digits], ("%s p%s: %.0f for %.0f"):format(shape, p, got, truth))
         end
+        collectgarbage()
       end
+    end
+  end)
+
+  it("comes near that bound: fewer digits are really coarser", function()
+    for digits = 1, 5 do
+      local h, worst = histogram.new(digits), 0
+      for i = 0, 400 do
+        local v = 2 ^ 40 + i * 2 ^ 26
+        h:reset()
+        h:record(v)
+        h:record(2 ^ 42)
+        worst = math.max(worst, (h:percentile(50) - v) / v)
+      end
+      assert.is_true(worst < 10 ^ -digits and worst > 10 ^ -digits / 4, ("%d digits: %g"):format(digits, worst))
+    end
+  end)
+
+  it("holds 1 ns and 24 h, and counts what is beyond at these, for all digits", function()
+    for digits = 1, 5 do
+      local h = of({ 0, 1, TOP, TOP + 1e6, 1e300 }, digits)
+      local counts = {}
+      for from, to, count in h:cells() do
+        counts[#counts + 1] = count
+        assert.is_true(#counts == 1 and from == 1 and to == 2 or #counts == 2 and from <= TOP and to > TOP)
+      end
+      assert.are.same({ 2, 3 }, counts)
+      assert.are.same({ 0, 1, TOP, TOP }, { h:min(), h:percentile(40), h:percentile(41), h:max() })
+      assert.are.equal(TOP - 1, of({ TOP - 1 }, digits):percentile(50))
     end
   end)
 
@@ -151,20 +158,30 @@ describe("a histogram", function()
     assert.are.equal(0, of({ 0 / 0 }):max())
   end)
 
-  it("merges by addition, in any order", function()
+  it("merges by addition: commutative, associative, and the same as one that saw everything", function()
+    local seed = 0
     for shape in pairs(SHAPES) do
-      local a, b = sample(shape, 3000, 5), sample("wide", 2000, 6)
-      local all = {}
-      for _, list in ipairs({ a, b }) do
-        for _, v in ipairs(list) do
-          all[#all + 1] = v
+      for digits = 1, 5 do
+        seed = seed + 10
+        local parts, all = { sample(shape, 1000, seed), sample("wide", 700, seed + 1), sample("powers", 500, seed + 2) }, {}
+        for _, list in ipairs(parts) do
+          for _, v in ipairs(list) do
+            all[#all + 1] = v
+          end
         end
+        local function sum(...)
+          local h = histogram.new(digits)
+          for _, other in ipairs({ ... }) do
+            assert.are.equal(0, h:add(type(other) == "number" and of(parts[other], digits) or other))
+          end
+          return h
+        end
+        local whole = of(all, digits)
+        for _, h in ipairs({ sum(1, 2, 3), sum(3, 1, 2), sum(sum(1, 2), 3), sum(1, sum(2, 3)), sum(histogram.new(digits), whole) }) do
+          assert_same(whole, h)
+        end
+        collectgarbage()
       end
-      local ab, ba = of(a), of(b)
-      assert.are.equal(0, ab:add(of(b)))
-      assert.are.equal(0, ba:add(of(a)))
-      assert_same(of(all), ab)
-      assert_same(ab, ba)
     end
   end)
 

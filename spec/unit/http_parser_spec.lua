@@ -16,6 +16,7 @@ local function new(options)
   local p = ffi.new("vn__parser")
   C.vn__parser_init(p, options.request or false, options.max_head or MAX_HEAD, options.max_body or MAX_BODY)
   p.head_only = options.head_only or false
+  p.upgrade = options.upgrade or false
   return p
 end
 
@@ -152,6 +153,12 @@ describe("a response", function()
     assert.are.equal(201, r.status)
     assert.are.equal("Content-Length: 1\r\n", r.head)
     assert.are.equal("!", r.body)
+  end)
+
+  it("to a request for another protocol ends with the head of a 101, whatever follows", function()
+    local r = parse("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\nabc", { upgrade = true })
+    assert.are.same({ DONE, 101, "Upgrade: x\r\n", "", 3 }, { r.rc, r.status, r.head, r.body, r.rest })
+    assert.are.equal("no", parse("HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno", { upgrade = true }).body)
   end)
 
   it("of HTTP/1.0 closes unless it says keep-alive", function()

@@ -1,13 +1,10 @@
 -- The HTTP client against the product's server, nginx, node, and servers that misbehave byte by byte.
-local ffi = require("ffi")
 local clock = require("vernier.core.clock")
 local http = require("vernier.http")
 local http_client = require("spec.support.http_client")
 local scheduler = require("vernier.scheduler")
 local servers = require("spec.support.http_servers")
 local support = require("spec.support")
-
-ffi.cdef("int listen(int fd, int backlog);")
 
 local MS, S = 1e6, 1e9
 local SLACK = 100 * support.slow -- ms that a busy machine may add
@@ -155,86 +152,6 @@ describe("the HTTP client and an honest server", function()
         get(client, "/")
       end, "the client is closed")
     end)
-  end)
-end)
-
-describe("headers", function()
-  local witness
-
-  setup(function()
-    witness = support.witness()
-  end)
-
-  teardown(function()
-    witness.stop()
-  end)
-
-  local function seen(client, headers, body)
-    local r = assert(client:request({ method = body and "POST" or "GET", path = "/headers", headers = headers, body = body }))
-    return require("cjson").decode(r.body)
-  end
-
-  it("come from tables, from text and from the client's defaults", function()
-    with_client({ port = witness.port, headers = { ["X-Default"] = "d", ["x-other"] = "o" } }, function(client)
-      local h = seen(client)
-      assert.are.same({ "d", "o", "127.0.0.1:" .. witness.port }, { h["x-default"], h["x-other"], h.host })
-      h = seen(client, { ["X-A"] = 1, ["X-DEFAULT"] = "mine", ["X-List"] = { "a", "b" } })
-      assert.are.same({ "1", "mine", "o", "a, b" }, { h["x-a"], h["x-default"], h["x-other"], h["x-list"] })
-      h = seen(client, "X-A: text\r\nx-default: here\r\n")
-      assert.are.same({ "text", "here", "o" }, { h["x-a"], h["x-default"], h["x-other"] })
-    end)
-  end)
-
-  it("may name the host and the type of a JSON body", function()
-    with_client(witness.port, function(client)
-      assert.are.equal("other", seen(client, { Host = "other" }).host)
-      assert.are.equal("other2", seen(client, "Host: other2\r\n").host)
-      assert.are.equal("application/json", seen(client, nil, { a = 1 })["content-type"])
-      assert.are.equal("x/y", seen(client, { ["content-Type"] = "x/y" }, { a = 1 })["content-type"])
-      assert.are.equal("7", seen(client, nil, { a = 1 })["content-length"])
-    end)
-  end)
-
-  it("of a table that has changed are encoded again", function()
-    with_client(witness.port, function(client)
-      local headers = { ["X-A"] = 1 }
-      assert.are.equal("1", seen(client, headers)["x-a"])
-      headers["X-A"] = 2
-      assert.are.equal("2", seen(client, headers)["x-a"])
-      headers["X-B"] = 3
-      assert.are.equal("3", seen(client, headers)["x-b"])
-      headers["X-A"] = nil
-      assert.is_nil(seen(client, headers)["x-a"])
-    end)
-  end)
-
-  it("that would break the message are the caller's error", function()
-    with_client(witness.port, function(client)
-      assert.has_error(function()
-        get(client, "/", { headers = { ["X A"] = "b" } })
-      end)
-      assert.has_error(function()
-        get(client, "/", { headers = { X = "a\r\nY: b" } })
-      end)
-      assert.has_error(function()
-        get(client, "/", { headers = { ["Content-length"] = "1" } })
-      end)
-      assert.has_error(function()
-        get(client, "/a b")
-      end)
-      assert.has_error(function()
-        get(client, "")
-      end)
-      assert.has_error(function()
-        get(client, "/", { method = "GET\r\n" })
-      end)
-      assert.are.equal(200, assert(get(client, "/")).status)
-    end)
-  end)
-
-  it("of responses are found by lower-case names", function()
-    local h = http.parse_headers("Content-Type: a\r\nSET-COOKIE: b=1 \r\nset-cookie:c=2\r\nEmpty:\r\nX: a:b\r\n")
-    assert.are.same({ ["content-type"] = "a", ["set-cookie"] = "b=1, c=2", empty = "", x = "a:b" }, h)
   end)
 end)
 
@@ -418,60 +335,6 @@ describe("the HTTP client and exact bytes", function()
   end)
 end)
 
-describe("connections that cannot be made", function()
-  it("fail with class connect, once per request", function()
-    with_client({ port = support.free_port(), connections = 3 }, function(client)
-      local classes = {}
-      parallel(10, function()
-        local _, message, class, sent_ns = get(client, "/")
-        classes[#classes + 1] = class
-        assert.is_truthy(message:find("connection refused", 1, true), message)
-        assert.are.equal(0, sent_ns)
-      end)
-      assert.are.equal(10, #classes)
-      assert.are.equal("connect", classes[1])
-      assert.are.equal(10, client:stats().errors)
-      assert.are.equal(0, client:stats().open)
-    end)
-  end)
-
-  it("fail with class resolve where the name is unknown", function()
-    with_client({ host = "no-such-name.invalid", port = 80 }, function(client)
-      fails("resolve", "no-such-name.invalid", client:resolved(clock.now() + 20 * S))
-      fails("resolve", "no-such-name.invalid", get(client, "/"))
-    end)
-  end)
-
-  it("fail with class timeout where nobody accepts", function()
-    local fd = ffi.C.socket(2, 1, 0)
-    local port = support.free_port()
-    local address = ffi.new("struct spec_address", { family = 2, ip = { 127, 0, 0, 1 } })
-    address.port[0], address.port[1] = math.floor(port / 256), port % 256
-    assert(ffi.C.bind(fd, address, 16) == 0 and ffi.C.listen(fd, 0) == 0)
-    local options = { port = port, connections = 4, connect_timeout_ns = 200 * MS, request_timeout_ns = 400 * MS }
-    with_client(options, function(client)
-      local texts = {}
-      parallel(4, function()
-        local _, message, class = get(client, "/")
-        assert.are.equal("timeout", class, message)
-        texts[#texts + 1] = message:match("no %a+")
-      end)
-      table.sort(texts)
-      assert.are.same({ "no connection", "no response" }, { texts[1], texts[4] })
-    end)
-    ffi.C.close(fd)
-  end)
-
-  it("are refused at once where the options make no sense", function()
-    for _, options in ipairs({ { port = 80 }, { host = "x", port = 0 }, { host = "x", port = 70000 },
-      { host = "x", port = 1, connections = 0 }, { host = ("x"):rep(300), port = 1 } }) do
-      local client, message = http.new(options)
-      assert.is_nil(client)
-      assert.is_true(#message > 5)
-    end
-  end)
-end)
-
 describe("the HTTP client and nginx", function()
   it("agree about the number of requests and connections", function()
     local nginx = support.nginx()
@@ -517,7 +380,8 @@ describe("the HTTP client and nginx", function()
       burst(2000)
       local before = burst(500)
       local after = burst(4000)
-      assert.is_true(after - before < 2 ^ 20, ("grew by %d bytes"):format(after - before))
+      local room = (support.slow == 1 and 1 or 32) * 2 ^ 20 -- sanitizers keep what is freed for a while
+      assert.is_true(after - before < room, ("grew by %d bytes"):format(after - before))
     end)
     nginx.stop()
   end)

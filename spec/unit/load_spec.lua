@@ -2,27 +2,10 @@
 local clock = require("vernier.core.clock")
 local core = require("vernier.core.load")
 local live = require("vernier.core.live")
-local histogram = require("vernier.core.histogram")
-local loop = require("vernier.core.loop")
+local loads = require("spec.support.loads")
 
 local MS = 1e6
-
-local function new(more)
-  local options = { late_after_ns = 1e12, max_in_flight = 8, budget_ns = 1e12 }
-  for key, value in pairs(more or {}) do
-    options[key] = value
-  end
-  local handle = assert(core.new(options))
-  loop.poll(0)
-  core.start(handle, options.start_ns or clock.now())
-  return handle
-end
-
-local function times(encoded)
-  local h = histogram.new(3)
-  assert(h:decode_add(encoded))
-  return h
-end
+local new, times = loads.new, loads.times
 
 describe("the queue", function()
   it("gives runs at their due times and not before", function()
@@ -30,7 +13,7 @@ describe("the queue", function()
     assert.are.equal(0, core.permit(h, 7, 0))
     assert.are.equal(0, core.permit(h, 8, 50 * MS))
     local run = core.take(h)
-    assert.are.equal(7, core.run(h, run).index)
+    assert.are.equal(7, core.runs(h)[run].index)
     assert.are.equal(core.AGAIN, core.take(h))
     while core.take(h) == core.AGAIN do -- luacheck: ignore
     end
@@ -62,6 +45,81 @@ describe("the queue", function()
     local h = new({ duration_ns = 10 * MS })
     assert.are.equal(0, core.permit(h, 0, 10 * MS - 1))
     assert.are.equal(core.DONE, core.permit(h, 1, 10 * MS))
+    core.free(h)
+  end)
+end)
+
+describe("the end", function()
+  local function late_by(ms)
+    local h = new({ duration_ns = 10 * MS, late_after_ns = 5 * MS, start_ns = clock.now() - (10 + ms) * MS })
+    assert.are.equal(0, core.permit(h, 0, 9.9 * MS))
+    local run = core.take(h)
+    local stats = core.stats(h)
+    local runs, dropped = stats.runs, stats.dropped
+    core.free(h)
+    return run, runs, dropped
+  end
+
+  it("takes what was due before it, as late as runs may be elsewhere", function()
+    local run, runs, dropped = late_by(0)
+    assert.are.same({ 0, 1, 0 }, { run, runs, dropped })
+  end)
+
+  it("drops what is later", function()
+    local run, runs, dropped = late_by(6)
+    assert.are.same({ core.DONE, 0, 1 }, { run, runs, dropped })
+  end)
+end)
+
+describe("permits out of order", function()
+  -- The indices of runs as they are taken, of permits {index, due (ms)}.
+  local function taken(permits)
+    local h, list = new({ start_ns = clock.now() - 1e9, max_in_flight = 100 }), {}
+    for _, permit in ipairs(permits) do
+      assert.are.equal(0, core.permit(h, permit[1], permit[2] * MS))
+    end
+    for i = 1, #permits do
+      list[i] = core.runs(h)[core.take(h)].index
+    end
+    assert.are.equal(core.AGAIN, core.take(h))
+    core.free(h)
+    return list
+  end
+
+  it("are taken by due time, those of the same in their order", function()
+    assert.are.same({ 2, 0, 1, 3 }, taken({ { 0, 20 }, { 1, 30 }, { 2, 10 }, { 3, 30 } }))
+    assert.are.same({ 3, 2, 1, 0 }, taken({ { 0, 40 }, { 1, 30 }, { 2, 20 }, { 3, 10 } }))
+    assert.are.same({ 0, 1, 2, 3 }, taken({ { 0, 5 }, { 1, 5 }, { 2, 5 }, { 3, 5 } }))
+  end)
+
+  it("make the earliest one the next", function()
+    local start = clock.now()
+    local h = new({ start_ns = start })
+    core.permit(h, 0, 5000 * MS)
+    assert.are.equal(start + 5000 * MS, core.next_due(h))
+    core.permit(h, 1, 4000 * MS)
+    assert.are.equal(start + 4000 * MS, core.next_due(h))
+    core.free(h)
+  end)
+
+  it("stay in order when the queue has wrapped around", function()
+    local h = new({ start_ns = clock.now() - 10e9, max_in_flight = 1 })
+    for i = 0, 4089 do
+      core.permit(h, i, i)
+      core.release(h, core.take(h))
+    end
+    for i, due in ipairs({ 9000, 8000, 7000, 9500, 6000, 8500, 5000, 9900, 5500, 6500 }) do
+      assert.are.equal(0, core.permit(h, 10000 + i, due))
+    end
+    local last = -math.huge
+    for _ = 1, 10 do
+      local run = core.take(h)
+      local intended = core.runs(h)[run].intended_ns
+      assert.is_true(intended > last)
+      last = intended
+      core.release(h, run)
+    end
+    assert.are.equal(0, core.queued(h))
     core.free(h)
   end)
 end)
@@ -110,51 +168,6 @@ describe("the time that the in-flight limit takes", function()
     assert.is_true(times(interval.ops[1].h.blocked):max() >= 19 * MS)
     assert.is_true(times(interval.ops[1].h.lateness):max() < 15 * MS)
     assert.is_true(times(interval.ops[1].h.response):max() >= 20 * MS)
-    core.free(h)
-  end)
-end)
-
-describe("overload", function()
-  it("catchUp all: everything is executed, counted late", function()
-    local h = new({ late_after_ns = MS, start_ns = clock.now() - 50 * MS })
-    for i = 0, 4 do
-      core.permit(h, i, i * MS)
-    end
-    for _ = 0, 4 do
-      assert.is_true(core.take(h) >= 0)
-    end
-    local interval = live.interval(core.live(h))
-    assert.are.same({ 5, 5, 0 }, { interval.runs, interval.late, interval.dropped })
-    core.free(h)
-  end)
-
-  it("catchUp drop: what is late is dropped and counted", function()
-    local h = new({ late_after_ns = 10 * MS, start_ns = clock.now() - 50 * MS, catch_up = "drop" })
-    for i = 0, 4 do
-      core.permit(h, i, i * MS)
-    end
-    core.permit(h, 5, 10000 * MS)
-    assert.are.equal(core.AGAIN, core.take(h))
-    local interval = live.interval(core.live(h))
-    assert.are.same({ 0, 5 }, { interval.runs, interval.dropped })
-    core.free(h)
-  end)
-
-  it("at the end of the duration: sending stops, overdue runs are dropped", function()
-    local h = new({ duration_ns = 10 * MS, start_ns = clock.now() - 20 * MS })
-    for i = 0, 3 do
-      core.permit(h, i, i * MS)
-    end
-    assert.are.equal(core.DONE, core.take(h))
-    assert.are.equal(4, live.interval(core.live(h)).dropped)
-    core.free(h)
-  end)
-
-  it("what feedback permitted and nobody took was no promise", function()
-    local h = new({ duration_ns = 10 * MS, start_ns = clock.now() - 20 * MS, feedback = true })
-    core.permit(h, 0, 0)
-    assert.are.equal(core.DONE, core.take(h))
-    assert.are.equal(0, live.interval(core.live(h)).dropped)
     core.free(h)
   end)
 end)
@@ -226,6 +239,36 @@ describe("transactions", function()
   end)
 end)
 
+describe("a trace", function()
+  it("has the first transaction of each run, by when it was sent, of runs that were due in time", function()
+    clock.set_now(10e9)
+    local start = clock.now() - 1000 * MS
+    local h = new({ start_ns = start, max_in_flight = 100 })
+    local op = core.operation(h, "x")
+    assert.are.same({}, core.sent_times(h, 0, math.huge))
+    core.trace(h)
+    for i, due in ipairs({ 0, 100, 200, 300 }) do
+      core.permit(h, i - 1, due * MS)
+    end
+    local sent = { 950, 940, 930, 0 } -- of the last, the connector knows none
+    local runs = {}
+    for i = 1, 4 do
+      runs[i] = core.take(h)
+      local tx = core.open_tx(h, runs[i], op)
+      core.tx(h, tx).sent_ns = start + sent[i] * MS
+      core.tx(h, tx).started_ns = start + (i == 4 and 990 or 920) * MS
+      if i ~= 3 then
+        core.close_tx(h, tx, -1)
+      end
+    end
+    core.close_tx(h, core.open_tx(h, runs[1], op), -1) -- a second send is none of it
+    core.finish(h) -- and the third has no answer
+    assert.are.same({ 930 * MS, 940 * MS, 950 * MS, 990 * MS }, core.sent_times(h, 0, math.huge))
+    assert.are.same({ 930 * MS, 940 * MS }, core.sent_times(h, 100 * MS, 300 * MS))
+    core.free(h)
+  end)
+end)
+
 describe("trim", function()
   local function trimmed(options, dues)
     options.max_in_flight = 100
@@ -258,6 +301,13 @@ describe("trim", function()
     local dues = { 0, 0.19e9, 0.2e9, 0.5e9, 0.79e9, 0.8e9, 0.9e9 }
     assert.are.same({ 2, 5 }, { trimmed({ duration_ns = 60e9, trim_ns = 0.2e9 }, dues) })
     assert.are.same({ 4, 3 }, { trimmed({ duration_ns = 1.1e9, trim_ns = 0.35e9 }, { 0, 0.34e9, 0.35e9, 0.5e9, 0.74e9, 0.75e9, 0.9e9 }) })
+  end)
+
+  it("leaves out what is due in the ramp-up, by duration and by number", function()
+    local dues = { 0, 0.1e9, 0.19e9, 0.2e9, 0.5e9 }
+    assert.are.same({ 3, 2 }, { trimmed({ duration_ns = 60e9, ramp_ns = 0.2e9 }, dues) })
+    assert.are.same({ 3, 2 }, { trimmed({ number = 5, ramp_ns = 0.2e9 }, dues) })
+    assert.are.same({ 0, 5 }, { trimmed({ number = 5 }, dues) })
   end)
 end)
 

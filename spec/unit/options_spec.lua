@@ -27,6 +27,20 @@ describe("types", function()
     { { type = "enum", values = { "all", "drop" } }, "drop", "drop" },
     { {}, { 1, "a" }, { 1, "a" } },
     { { type = "number", convert = function(v) return v * 2 end }, 4, 8 },
+    { { type = "ranges" }, "0..3,7", { 0, 1, 2, 3, 7 } },
+    { { type = "ranges" }, " 5 , 1 .. 2,1", { 1, 2, 5 } },
+    { { type = "ranges" }, 4, { 4 } },
+    { { type = "ranges" }, { 3, "0..1", "7,1" }, { 0, 1, 3, 7 } },
+    { { type = "ranges" }, {}, {} },
+    { { type = "ranges" }, "5..5", { 5 } },
+    { { type = "ranges", min = 2, max = 2 }, "1,2", { 1, 2 } },
+    { { type = "key-value" }, "a: b; c : d:e ;f:", { a = "b", c = "d:e", f = "" } },
+    { { type = "key-value" }, "", {} },
+    { { type = "key-value" }, { a = 1.5, b = true, c = "x", d = "" }, { a = "1.5", b = "true", c = "x", d = "" } },
+    { { type = "key-value" }, "__index: 1", { __index = "1" } },
+    { { type = "duration" }, "1m 30s", 90 },
+    { { type = "number" }, options.unchecked("later"), "later" },
+    { { type = "list", of = { type = "integer" } }, { 1, options.unchecked("later") }, { 1, "later" } },
   }) do
     it(("take %s for %s"):format(tostring(case[2]), case[1].type or "anything"), function()
       assert.are.same(case[3], (check(case[1], case[2])))
@@ -50,6 +64,31 @@ describe("types", function()
     { { type = "list", min = 1 }, {}, "must have at least 1 entries" },
     { { type = "duration", unit = "ms", min = 100 }, "1ms", "must be at least 100" },
     { { type = "number", convert = function() return nil, "is unlucky" end }, 13, "is unlucky" },
+    { { type = "ranges" }, "", "must be numbers and ranges such as 0..3,7" },
+    { { type = "ranges" }, "1,", "must be numbers and ranges" },
+    { { type = "ranges" }, "a..b", "must be numbers and ranges" },
+    { { type = "ranges" }, "1...3", "must be numbers and ranges" },
+    { { type = "ranges" }, "-1", "must be numbers and ranges" },
+    { { type = "ranges" }, "1.5", "must be numbers and ranges" },
+    { { type = "ranges" }, 1.5, "must be numbers from 0" },
+    { { type = "ranges" }, -1, "must be numbers from 0" },
+    { { type = "ranges" }, 0 / 0, "must be numbers from 0" },
+    { { type = "ranges" }, math.huge, "must be numbers from 0" },
+    { { type = "ranges" }, true, "must be numbers from 0" },
+    { { type = "ranges" }, { a = 1 }, "must be numbers from 0" },
+    { { type = "ranges" }, { 1, {} }, "must be numbers from 0" },
+    { { type = "ranges" }, "3..1", "must not have a range that runs backwards, as 3..1 does" },
+    { { type = "ranges" }, "0..65536", "must stand for no more than 65536 numbers" },
+    { { type = "ranges" }, "0..99999999999999999999", "must stand for no more than 65536 numbers" },
+    { { type = "ranges" }, ("0..9999,"):rep(7) .. "1", "must stand for no more than 65536 numbers" },
+    { { type = "ranges" }, ("9"):rep(400), "must stand for no more than 65536 numbers" },
+    { { type = "ranges", max = 2 }, "1..3", "must have at most 2 entries" },
+    { { type = "key-value" }, "a", "must be a mapping of names to texts" },
+    { { type = "key-value" }, ": a", "must be a mapping of names to texts" },
+    { { type = "key-value" }, { "a" }, "must be a mapping of names to texts" },
+    { { type = "key-value" }, 5, "must be a mapping of names to texts" },
+    { { type = "key-value" }, { a = {} }, 'must have a text under "a"' },
+    { { type = "key-value" }, "a: 1; a: 2", 'names "a" twice' },
   }) do
     it(("refuse %s for %s"):format(tostring(case[2]), case[1].type), function()
       local value, problem = check(case[1], case[2])
@@ -113,12 +152,13 @@ end)
 
 describe("units", function()
   for text, seconds in pairs({ ["5s"] = 5, ["1m30s"] = 90, ["2h"] = 7200, ["1.5ms"] = 0.0015, ["100us"] = 1e-4, ["7ns"] = 7e-9,
-    ["2 min"] = 120, ["1d"] = 86400, [".5s"] = 0.5 }) do
+    ["2 min"] = 120, ["1d"] = 86400, [".5s"] = 0.5, ["1m 30s"] = 90, ["1D 2H 3M 4S 5L"] = 93784.005, ["250l"] = 0.25,
+    ["20MS"] = 0.02 }) do
     it("read the duration " .. text, function()
       assert.is_true(math.abs(units.seconds(text) - seconds) < 1e-15 * math.max(1, seconds))
     end)
   end
-  for _, text in ipairs({ "", "5", "s", "5x", "-5s", "1..5s", "5s6" }) do
+  for _, text in ipairs({ "", "5", "s", "5x", "-5s", "1..5s", "5s6", "5ll", "1m 30" }) do
     it(("find no duration in %q"):format(text), function() assert.is_nil(units.seconds(text)) end)
   end
   for text, bytes in pairs({ ["10"] = 10, ["5b"] = 5, ["4k"] = 4096, ["4KiB"] = 4096, ["1.5MB"] = 1572864, ["2 G"] = 2 ^ 31 }) do

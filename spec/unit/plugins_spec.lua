@@ -66,3 +66,37 @@ describe("a plug-in", function()
     assert.is_nil(plugins.hook(instance, "init"))
   end)
 end)
+
+describe("the services of a connector", function()
+  local function run() end
+  local fast, slow, own = {}, {}, {}
+
+  it("are those that it names, and itself where it has something of its own", function()
+    for _, case in ipairs({
+      { { run = run }, "default", "self" },
+      { {}, "default", "self" },
+      { { run = run, services = { fast = fast } }, "default", "self" },
+      { { traits = {}, services = { fast = fast } }, "default", "self" },
+      { { run = run, services = { default = own, fast = fast } }, "default", own },
+      { { services = { fast = fast, slow = slow } }, "slow", slow },
+    }) do
+      assert.is_true(plugins.service_of(case[1], case[2]) == (case[3] == "self" and case[1] or case[3]))
+    end
+  end)
+
+  it("are told where there is none of that name", function()
+    local function known(module, name)
+      local service, names = plugins.service_of(module, name)
+      assert.is_nil(service)
+      return table.concat(names, " ")
+    end
+    assert.are.equal("default", known({ run = run }, "fast"))
+    assert.are.equal("fast slow", known({ services = { slow = slow, fast = fast } }, "default"))
+    assert.are.equal("default fast", known({ run = run, services = { fast = fast } }, "slow"))
+    local dir = support.workspace({ ["c.lua"] = "return { services = { slow = {}, fast = {} } }", ["none.lua"] = "return { services = {} }" })
+    assert.are.equal('connector ./c.lua has no service "default" (known: fast, slow)',
+      select(2, plugins.load_service("./c.lua", nil, dir)))
+    assert.are.equal('connector ./none.lua has no service "default" (it has none)',
+      select(2, plugins.load_service("./none.lua", nil, dir)))
+  end)
+end)

@@ -118,7 +118,7 @@ describe("results", function()
     for index, w in ipairs(t.workers) do
       assert.are.same({ index - 1, "ok", 600, 500, 100 }, { w.worker, w.status, w.submitted, w.ok, w.failed })
     end
-    assert.are.same({ verdict = "VALID", reasons = {} }, s.certificate)
+    assert.are.same({ "VALID", {} }, { s.certificate.verdict, s.certificate.reasons })
     assert.are.same({ "2023-11-14T22:13:20Z", 20, "ok" }, { s.run.started, s.run.seconds, s.run.status })
     assert.are.same({}, t.thresholds)
   end)
@@ -223,7 +223,7 @@ describe("results", function()
     run:finish("worker-0", 0, 1, "failed", "the workload failed")
     run:test_end(1, 1, "failed", { "worker 0: the workload failed" })
     local w = summary().tests[1].workers[1]
-    assert.are.same({ "failed", "the workload failed", 0.25, 120000 }, { w.status, w.reason, w.cpu_seconds, w.longest_stall_ns })
+    assert.are.same({ "failed", "the workload failed", 0.25e9, 120000 }, { w.status, w.reason, w.vitals.cpu_ns, w.vitals.longest_stall_ns })
   end)
 
   it("go on with a replaced worker's next journal", function()
@@ -276,6 +276,25 @@ describe("results", function()
     assert.are.same({ "timeout", 1 }, { t.errors[1].class, t.errors[1].count })
     assert.are.equal("open", t.operations[1].name)
     assert.are.equal(1, t.workers[1].worker)
+  end)
+
+  it("have it among the test's intervals, behind those of the journal, and once", function()
+    run:test({ label = "killed", duration = 10 })
+    run:begin("worker-0", 0, 1)
+    run:interval("worker-0", 0, 1, { from = 0, to = 0.001, ops = { { submitted = 2, ok = 2, failed = 0, unfinished = 0, trimmed = 0 } } })
+    run:finish("worker-0", 0, 1)
+    run:begin("worker-1", 1, 1)
+    leave_live_file("worker-1-default.live")
+    local r, ok = read(), {}
+    for interval in r:intervals(r.tests[1]) do
+      ok[#ok + 1] = interval.ok
+      assert.are.equal(interval.ok, interval.operations[1].ok + (interval.operations[2] or { ok = 0 }).ok)
+    end
+    local total = 0
+    for _, n in ipairs(ok) do
+      total = total + n
+    end
+    assert.are.same({ 5, 5 }, { total, r.tests[1].figures.ok })
   end)
 
   it("believe the cells of a histogram whose process was killed in the middle of a record", function()
@@ -415,135 +434,5 @@ describe("results", function()
     round({ label = "x", duration = 1 }, { from = 0, to = 1, ops = { { submitted = 1, ok = 5, failed = 1, unfinished = 0, trimmed = 0 } } })
     local t = summary().tests[1]
     assert.are.same({ 6, 5, 1, 0 }, { t.submitted, t.ok, t.failed, t.unfinished })
-  end)
-end)
-
-describe("the time series", function()
-  local run
-
-  before_each(function()
-    run = rundir.new()
-    run:run()
-    run:test({ label = "long", duration = 1e6 })
-  end)
-
-  after_each(function()
-    run:close()
-    rundir.remove(run.path)
-  end)
-
-  local function series()
-    run:close()
-    local r = assert(results.read(run.path))
-    return r:representation("series", r.tests[1]), r
-  end
-
-  local function op(n, ns)
-    return { { submitted = n, ok = n, failed = 0, unfinished = 0, trimmed = 0, response = constant(n, ns), service = constant(n, ns) } }
-  end
-
-  it("is nil without intervals, like any representation the data cannot give", function()
-    local rows, r = series()
-    assert.is_nil(rows)
-    assert.is_nil(r:representation("distribution", r.tests[1], "response"))
-    assert.is_nil(r:representation("distribution", r.tests[1], "response", "none"))
-    assert.is_nil(r:representation("unheard of"))
-    assert.is_table(r:representation("summary"))
-  end)
-
-  it("puts the same second of all workers into one row", function()
-    for worker = 0, 2 do
-      local stem = "worker-" .. worker
-      run:begin(stem, worker, 1)
-      for second = 0, 4 do
-        run:interval(stem, worker, 1, { from = second + 0.0001 * worker, to = second + 1, ops = op(10 * (worker + 1), second * MS + MS) })
-      end
-    end
-    local rows = series()
-    assert.are.equal(5, #rows)
-    for i, row in ipairs(rows) do
-      assert.are.same({ i - 1, i, 60, 60 }, { row.from, row.to, row.submitted, row.ok })
-      near(60, row.throughput)
-      assert.are.equal(60, row.response.count)
-      assert.are.equal(i * MS, row.response.max)
-    end
-  end)
-
-  it("has at most 600 rows and exact percentiles for any duration", function()
-    local seconds = 2500
-    for worker = 0, 1 do
-      local stem = "worker-" .. worker
-      run:begin(stem, worker, 1)
-      for second = 0, seconds - 1 do
-        run:interval(stem, worker, 1, { from = second, to = second + 1, ops = op(2, (second + 1) * 1000 + worker) })
-      end
-    end
-    local rows, r = series()
-    assert.is_true(#rows > 300 and #rows <= 600)
-    local total, at = 0, 0
-    for _, row in ipairs(rows) do
-      assert.are.equal(at, row.from)
-      at = row.to
-      total = total + row.ok
-      local expected = histogram.new(3)
-      for second = row.from, row.to - 1 do
-        for worker = 0, 1 do
-          for _ = 1, 2 do
-            expected:record((second + 1) * 1000 + worker)
-          end
-        end
-      end
-      for _, p in ipairs({ 50, 90, 99 }) do
-        assert.are.equal(expected:percentile(p), row.response["p" .. p])
-      end
-      assert.are.equal(expected:max(), row.service.max)
-    end
-    assert.are.equal(seconds, at)
-    assert.are.equal(4 * seconds, total)
-    local coarse, sum = r:representation("series", r.tests[1], 100), 0
-    assert.is_true(#coarse > 50 and #coarse <= 100)
-    for _, row in ipairs(coarse) do
-      sum = sum + row.response.count
-    end
-    assert.are.equal(4 * seconds, sum)
-    assert.are.equal(rows[1].response.p50, r:representation("series", r.tests[1])[1].response.p50)
-    assert.are.equal(4 * seconds, r.tests[1].figures.ok)
-  end)
-
-  it("joins a last stump of a row to its neighbour", function()
-    run:begin("worker-0", 0, 1)
-    run:interval("worker-0", 0, 1, { from = 0, to = 1, ops = op(10, MS) })
-    run:interval("worker-0", 0, 1, { from = 1, to = 2, ops = op(10, MS) })
-    run:interval("worker-0", 0, 1, { from = 2, to = 2.01, ops = op(1, MS) })
-    local rows = series()
-    assert.are.equal(2, #rows)
-    assert.are.equal(11, rows[2].ok)
-    near(2.01, rows[2].to)
-  end)
-
-  it("has a distribution whose percentiles are the histogram's", function()
-    run:begin("worker-0", 0, 1)
-    local times, h = {}, histogram.new(3)
-    for i = 1, 5000 do
-      times[i] = i * 1000
-      h:record(times[i])
-    end
-    run:interval("worker-0", 0, 1, { from = 0, to = 1, ops = {
-      { name = "a", submitted = 5000, ok = 5000, failed = 0, unfinished = 0, trimmed = 0, response = times },
-    } })
-    local _, r = series()
-    for _, operation in ipairs({ false, "a" }) do
-      local d = r:representation("distribution", r.tests[1], "response", operation or nil)
-      assert.are.equal(5000, d.count)
-      local last = -1
-      for _, point in ipairs(d.points) do
-        assert.is_true(point.percentile > last)
-        last = point.percentile
-        assert.are.equal(h:percentile(point.percentile), point.ns)
-      end
-      assert.are.equal(100, last)
-      assert.is_true(#d.points > 50 and #d.points < 150)
-    end
-    assert.is_nil(r:representation("distribution", r.tests[1], "service"))
   end)
 end)

@@ -67,23 +67,6 @@ describe("waiting", function()
     end)
     assert.are.same({ 1, 3, 6, 9 }, order)
   end)
-
-  it("gives nil when the deadline passes first", function()
-    run(function()
-      local tag = scheduler.tag()
-      assert.is_nil(scheduler.wait_until(tag, scheduler.now() + MS))
-    end)
-  end)
-
-  it("gives the event when it comes first, and leaves no timer behind that matters", function()
-    run(function()
-      local tag = scheduler.tag()
-      loop.timer(tag, scheduler.now() + MS)
-      local event = scheduler.wait_until(tag, scheduler.now() + 20 * MS)
-      assert.is_nil(event) -- the tag's own event is a timer too: it counts as the deadline's
-      scheduler.sleep(MS)
-    end)
-  end)
 end)
 
 describe("keys", function()
@@ -140,20 +123,36 @@ describe("tasks", function()
     assert.are.equal(1, n)
   end)
 
+  it("that end others' tasks begin later in the same turn, however many", function()
+    local n = 0
+    local function again(left)
+      n = n + 1
+      if left > 0 then
+        scheduler.spawn_later(again, left - 1)
+      end
+    end
+    scheduler.run(function()
+      again(5000)
+      assert.are.equal(1, n)
+      scheduler.sleep(1e6)
+    end)
+    assert.are.equal(5001, n)
+  end)
+
   it("that fail call their guard, which is theirs alone", function()
     local seen
     run(function()
       scheduler.spawn(function()
-        scheduler.guard(function(text)
+        scheduler.guard({ _failed = function(_, text)
           seen = text
-        end)
+        end })
         scheduler.sleep(0)
         error("guarded")
       end)
       scheduler.spawn(function()
-        scheduler.guard(function()
+        scheduler.guard({ _failed = function()
           seen = "the wrong one"
-        end)
+        end })
       end)
       scheduler.sleep(2 * MS)
     end)

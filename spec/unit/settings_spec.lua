@@ -302,3 +302,46 @@ describe("flow", function()
     end)
   end
 end)
+
+describe("settings of a run that is gone on with", function()
+  local function messages(problems)
+    local list = {}
+    for i, problem in ipairs(problems) do
+      list[i] = problem.message
+    end
+    return table.concat(list, "\n")
+  end
+
+  it("are refused where a secret is missing, or nobody knows them", function()
+    local resolved, problems = settings.again({ ["caliper-auth-prometheus-password"] = "***",
+      ["vernier-only"] = "size=1" }, {})
+    assert.is_nil(resolved)
+    assert.are.equal(1, #problems)
+    assert.matches("caliper-auth-prometheus-password was a secret", problems[1].message, 1, true)
+    resolved, problems = settings.again({ ["vernier-of-tomorrow"] = 1, ["plain"] = 2 }, {})
+    assert.is_nil(resolved)
+    assert.matches("vernier-of-tomorrow", messages(problems), 1, true)
+    assert.matches("plain", messages(problems), 1, true)
+    assert.is_nil((settings.again({}, { "--vernier-of-tomorrow", "1" })))
+  end)
+
+  it("are those of the run, below what is given now", function()
+    local before = assert(settings.resolve({ argv = { "--workers", "3", "--vernier-drain", "5s" }, env = {} }))
+    local resolved, rest = settings.again(before:public(), { "folder", "--vernier-drain", "7s",
+      "--caliper-auth-prometheus-password", "again" })
+    assert.are.same({ "folder" }, rest)
+    assert.are.equal(3, resolved:get("workers"))
+    assert.are.equal("the run", resolved:source("workers"))
+    assert.are.equal(7, resolved:get("drain"))
+    assert.are.equal("again", resolved:get("auth-prometheus-password"))
+  end)
+end)
+
+describe("a command line that is written down", function()
+  it("holds no secrets", function()
+    assert.are.same({ "b.yaml", "--caliper-auth-prometheus-password", "***", "--caliper-auth-prometheus-password=***",
+      "--seed", "5", "--Caliper-Auth_Prometheus-Password", "***", "http://***@host/" },
+      settings.shown({ "b.yaml", "--caliper-auth-prometheus-password", "--a", "--caliper-auth-prometheus-password=b",
+        "--seed", "5", "--Caliper-Auth_Prometheus-Password", "c", "http://me:word@host/" }))
+  end)
+end)

@@ -1,6 +1,7 @@
 -- vernier help [COMMAND | PLUG-IN | settings]: generated from the declarations.
 local plugins = require("vernier.plugins")
 local sorted = require("vernier.sorted")
+local stage = require("vernier.stage")
 
 local M = {
   usage = "help [COMMAND | PLUG-IN | settings]",
@@ -15,6 +16,8 @@ local function show_default(spec)
     return "required"
   elseif spec.default == nil then
     return "-"
+  elseif type(spec.default) == "table" then
+    return #spec.default > 0 and table.concat(spec.default, ", ") or "-"
   end
   return tostring(spec.default)
 end
@@ -41,15 +44,22 @@ local function print_rows(rows)
   end
 end
 
-local function print_options(declared, prefix)
-  local rows = {}
+local function add_options(rows, declared, prefix)
   for _, name in ipairs(sorted(declared)) do
     local spec = declared[name]
     local kind = spec.type == "enum" and table.concat(spec.values, "|") or spec.type or "any"
     local short = spec.short and "-" .. spec.short .. ", " or ""
     rows[#rows + 1] = { short .. prefix .. name, kind .. unit_of(spec), show_default(spec),
       spec.doc or "" }
+    if spec.fields then
+      add_options(rows, spec.fields, prefix .. name .. ".")
+    end
   end
+end
+
+local function print_options(declared, prefix)
+  local rows = {}
+  add_options(rows, declared, prefix)
   print_rows(rows)
 end
 
@@ -89,6 +99,10 @@ local function show_plugin(kind, name)
     print_options(module.options, "")
   else
     print("\n  no options")
+  end
+  if kind == "stage" then
+    print("\nRuns on the " .. module.where .. ". Options that all such stages have:")
+    print_options(stage.common(module.where), "")
   end
   return 0
 end

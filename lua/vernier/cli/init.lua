@@ -1,10 +1,14 @@
--- vernier init DIR: a commented starter that runs as it is.
+-- vernier init DIR: a commented starter that runs as it is, and what editors complete and check scripts by.
+local annotations = require("vernier.annotations")
 local file = require("vernier.core.file")
 
 local M = {
-  usage = "init DIR",
+  usage = "init [--annotations] DIR",
   summary = "write a commented starter (benchmark.yaml, network.yaml, workload.lua, README.md) into a folder",
-  options = {},
+  options = {
+    annotations = { type = "boolean", default = false,
+      doc = "only what editors (LuaLS) complete and check scripts by: annotations/, and .luarc.json where there is none" },
+  },
 }
 
 local FILES = {
@@ -70,6 +74,7 @@ function M:init(ctx)
 end
 
 -- ctx: sut, arguments, random, index, worker, workers, round, sleep…
+---@param ctx vernier.WorkloadContext
 function M:run(ctx)
   local path = "/items/" .. ctx.random(self.items)
   if ctx.random() < ctx.arguments.writes then
@@ -97,6 +102,8 @@ runs/NAME` makes the reports again, at any time.
 - `benchmark.yaml`: the rounds, how long each lasts and at which rate it sends.
 - `network.yaml`: the system under test. It is simulated at first; the commented lines are for an HTTP service.
 - `workload.lua`: what one run does.
+- `annotations/`, `.luarc.json`: what editors that know LuaLS complete and check scripts by; `vernier init --annotations .`
+  writes them anew.
 
 `vernier help settings` lists what else can be set, on the command line, in the environment or in `caliper.yaml`.
 ]] },
@@ -106,9 +113,12 @@ local function fail(message, status)
   return require("vernier.cli").fail("init: " .. message, status)
 end
 
-local function existing_in(dir)
+local LUARC = { ".luarc.json", annotations.LUARC }
+
+-- Those of the files that are there already.
+local function existing_in(dir, files)
   local names = {}
-  for _, entry in ipairs(FILES) do
+  for _, entry in ipairs(files) do
     if file.exists(dir .. "/" .. entry[1]) then
       names[#names + 1] = entry[1]
     end
@@ -120,28 +130,54 @@ local function quoted(dir)
   return dir:find("^[%w%./_-]+$") and dir or "'" .. dir:gsub("'", "'\\''") .. "'"
 end
 
+-- True, or nil and why not.
+local function write_all(dir, files)
+  for _, entry in ipairs(files) do
+    local path = dir .. "/" .. entry[1]
+    local ok, message = file.mkdir(path:match("^(.*)/"), 493) -- 0755
+    if ok then
+      ok, message = file.write(path, entry[2], 420) -- 0644
+    end
+    if not ok then
+      return nil, message
+    end
+    print(path)
+  end
+  return true
+end
+
+local function write_annotations(dir)
+  local ok, message = write_all(dir, annotations.files())
+  if ok and existing_in(dir, { LUARC }) == "" then
+    ok, message = write_all(dir, { LUARC })
+  elseif ok then
+    print(dir .. '/.luarc.json is there already: let its "workspace.library" have "annotations"')
+  end
+  return ok, message
+end
+
+local function write_starter(dir)
+  local ok, message = write_all(dir, FILES)
+  if ok then
+    ok, message = write_annotations(dir)
+  end
+  if ok then
+    print(("\nNow: cd %s && vernier run benchmark.yaml network.yaml"):format(quoted(dir)))
+  end
+  return ok, message
+end
+
 function M.run(args)
   local dir = args[1]
   if #args ~= 1 then
     return fail("needs one folder (vernier init DIR)")
   end
-  local ok, message = file.mkdir(dir, 493) -- 0755
-  if not ok then
-    return fail(message, 1)
-  end
-  local existing = existing_in(dir)
+  local existing = not args.options.annotations and existing_in(dir, FILES) or ""
   if existing ~= "" then
     return fail(("%s has %s already: nothing is overwritten (choose another folder)"):format(dir, existing))
   end
-  for _, entry in ipairs(FILES) do
-    ok, message = file.write(dir .. "/" .. entry[1], entry[2], 420) -- 0644
-    if not ok then
-      return fail(message, 1)
-    end
-    print(dir .. "/" .. entry[1])
-  end
-  print(("\nNow: cd %s && vernier run benchmark.yaml network.yaml"):format(quoted(dir)))
-  return 0
+  local ok, message = (args.options.annotations and write_annotations or write_starter)(dir)
+  return ok and 0 or fail(message, 1)
 end
 
 return M

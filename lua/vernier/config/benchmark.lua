@@ -1,18 +1,35 @@
--- Reads a benchmark file (YAML, JSON or a Lua suite) of any generation and resolves it to one form:
+-- Reads a benchmark file (YAML, JSON or a Lua suite): Caliper's of any generation, which lists rounds, or a scenario
+-- (vernier.config.scenario). Both are resolved to one form:
 --
---   {name, description, workers, rounds = {{label, description, number | duration (s), rate = {type, opts, position},
---    workload = {module, arguments}, trim, position, and those of rounds.OWN that were given}…},
---    stages = {{stage, properties, position} | {stage = "rounds"}…} | nil, monitors = {resource, transaction, observer},
---    onFailure = "continue" | "stop" | nil, legacy = whether it uses clients,
+--   {name, description, file = path of the file, workers = those of the largest cluster,
+--    clusters = {{size, groups = {{name, size, first = index of its first worker}…}, roles = {name = {indices}}, position}…},
+--    configurations = {{name, position, setups = {{group (nil: all), connector (nil: the network's), service, options,
+--      environment, position}…}}…}, restart = "cell" | "configuration" | "never", repetitions,
+--    order = "sequential" | "interleaved" | "random", monitors = {resource, transaction, observer},
 --    network = path or mapping of the system under test | nil}
 --
--- Tables below opts, arguments and options are the parsed ones: nobody may change them.
+-- with, of Caliper's files:
+--
+--   {rounds = {{label, description, number | duration (s), rate = {type, opts, position},
+--    workload = {module, arguments}, trim, position, and those of rounds.OWN that were given}…},
+--    stages = entries (vernier.config.entries) with one {stage = "rounds"} | nil, onFailure = "continue" | "stop" | nil,
+--    legacy = whether it uses clients}
+--
+-- and of scenarios:
+--
+--   {init, scenario, destroy, cleanup = entries; scenario may be a function, then the file is a program;
+--    rounds = {}, reports = {{reporter, options}…} | nil}
+--
+-- Tables below opts, arguments, options, environment, properties and repeat are the parsed ones: nobody may change them.
+local clusters = require("vernier.config.clusters")
+local configurations = require("vernier.config.configurations")
 local document = require("vernier.config.document")
+local entries = require("vernier.config.entries")
 local findings = require("vernier.config.findings")
 local monitors = require("vernier.config.monitors")
 local rounds = require("vernier.config.rounds")
+local scenario = require("vernier.config.scenario")
 local section = require("vernier.config.section")
-local stages = require("vernier.config.stages")
 
 local M = {}
 
@@ -97,14 +114,17 @@ local function read_network(root)
   return network
 end
 
-local function resolve(context, root, file)
+local function resolve_rounds(context, root, name)
   local test = section.open(context.findings, root:mapping("test"), TEST, "")
   context.legacy = test:get("clients") ~= nil
   local read_count = context.legacy and test:get("workers") == nil and read_clients or read_workers
-  local benchmark = { name = test:text("name") or stem(file), description = test:get("description"),
-    workers = read_count(context, test), legacy = context.legacy, stages = stages.read(context, test),
-    onFailure = read_policy(test) }
+  local benchmark = { name = test:text("name") or name, description = test:get("description"),
+    workers = read_count(context, test), legacy = context.legacy, onFailure = read_policy(test) }
   benchmark.workers = context.workers or benchmark.workers
+  benchmark.clusters, benchmark.configurations = clusters.single(benchmark.workers), configurations.single()
+  benchmark.restart, benchmark.repetitions, benchmark.order = "cell", 1, "sequential"
+  context.names = scenario.names(benchmark)
+  benchmark.stages = entries.read(context, test, "stages", "rounds")
   benchmark.rounds = read_rounds(context, test, benchmark.stages ~= nil)
   benchmark.monitors = monitors.read(context, root)
   benchmark.network = read_network(root)
@@ -112,38 +132,70 @@ local function resolve(context, root, file)
   return benchmark
 end
 
--- Old files hold parts that today belong to the network file.
+-- Old files hold parts that today belong to the network file: the keys, and which of those there are.
 local function root_keys(value)
-  local keys = { known = ROOT.known, anchors = true, ignored = {} }
+  local keys, wrong = { known = ROOT.known, anchors = true, ignored = {} }, {}
   for _, name in ipairs(WRONG_FILE) do
     if value[name] ~= nil then
-      keys.ignored[#keys.ignored + 1] = name
+      wrong[#wrong + 1], keys.ignored[#keys.ignored + 1] = name, name
     end
   end
-  return keys
+  for _, name in ipairs(scenario.MARKS) do
+    keys.ignored[#keys.ignored + 1] = name
+  end
+  return keys, wrong
 end
 
--- What a document of configuration says; for callers that have read it already.
-function M.resolve(doc, options)
-  local found = findings.new(doc.file)
-  local context = { findings = found, mode = options.mode or "run", workspace = options.workspace,
-    workers = options.workers }
-  if not section.is_mapping(doc.value) then
-    found:error(nil, "a benchmark file must be a mapping", "begin it with test:")
-    return nil, found
+local function read_caliper(context, doc)
+  local keys, wrong = root_keys(doc.value)
+  local root = section.open(context.findings, doc.value, keys)
+  for _, name in ipairs(wrong) do
+    context.findings:warning({ doc.value, name }, ('"%s" is ignored: it belongs to the network file'):format(name))
   end
-  local keys = root_keys(doc.value)
-  local root = section.open(found, doc.value, keys)
-  for _, name in ipairs(keys.ignored) do
-    found:warning({ doc.value, name }, ('"%s" is ignored: it belongs to the network file'):format(name))
+  for _, key in ipairs(scenario.MARKS) do
+    if doc.value[key] ~= nil then
+      root:error(key, ('a file has either "test" or "%s"'):format(key))
+    end
   end
-  local benchmark
   if root:get("test") == nil then
     root:error("test", 'Benchmark configuration file is missing the "test.rounds" attribute')
   elseif not section.is_mapping(root:get("test")) then
     root:error("test", '"test" attribute must be an object')
   else
-    benchmark = resolve(context, root, doc.file)
+    return resolve_rounds(context, root, stem(doc.file))
+  end
+end
+
+local function read_scenario(context, doc)
+  local root = section.open(context.findings, doc.value, scenario.ROOT)
+  return scenario.resolve(context, root, stem(doc.file), read_network(root))
+end
+
+-- Whether what a file holds is a scenario (vernier.config.scenario) rather than a list of rounds.
+function M.is_scenario(value)
+  if section.is_mapping(value) and value.test == nil then
+    for _, key in ipairs(scenario.MARKS) do
+      if value[key] ~= nil then
+        return true
+      end
+    end
+  end
+  return false
+end
+
+-- What a document of configuration says; for callers that have read it already.
+function M.resolve(doc, options)
+  local is_scenario = M.is_scenario(doc.value)
+  local found = findings.new(doc.file, is_scenario)
+  local context = { findings = found, mode = options.mode or "run", workspace = options.workspace,
+    workers = options.workers }
+  if not section.is_mapping(doc.value) then
+    found:error(nil, "a benchmark file must be a mapping", "begin it with test: or scenario:")
+    return nil, found
+  end
+  local benchmark = (is_scenario and read_scenario or read_caliper)(context, doc)
+  if benchmark then
+    benchmark.file = doc.file
   end
   return found.errors == 0 and benchmark or nil, found:sort()
 end

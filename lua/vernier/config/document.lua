@@ -1,5 +1,7 @@
--- Reads a configuration file of any form: YAML, JSON, or Lua that returns a table.
+-- Reads a configuration file of any form: YAML, JSON, or Lua that returns a table. A script that returns a function is a
+-- scenario in a programming language: {scenario = function}.
 local cjson = require("cjson")
+local inputs = require("vernier.inputs")
 local scalar = require("vernier.core.scalar")
 local yaml = require("vernier.core.yaml")
 
@@ -90,11 +92,13 @@ local function run_script(path)
     ok, value = pcall(chunk)
     message = value
   end
-  if ok and type(value) == "table" then
+  if ok and type(value) == "function" then
+    return { file = path, value = { scenario = value }, script = true }
+  elseif ok and type(value) == "table" then
     return { file = path, value = value, script = true }
   elseif ok then
-    return failure(path, ("the script returned %s, not a table"):format(value == nil and "nothing" or type(value)),
-      "end it with: return { test = { … } }")
+    return failure(path, ("the script returned %s, not a table or a function"):format(value == nil and "nothing"
+      or type(value)), "end it with: return { test = { … } }, or return function(run) … end")
   end
   local line, reason = tostring(message):match(":(%d+): (.*)$")
   return failure(path, reason or tostring(message), nil, tonumber(line))
@@ -103,6 +107,7 @@ end
 -- {file, value, script = true for Lua}; or nil and a list of errors {file, line, column, message, hint}.
 function M.read(path)
   local text, reason = read_text(path)
+  inputs.note(path)
   if not text then
     return failure(path, ("cannot be read: %s"):format(reason))
   elseif path:find("%.lua$") or text:find("^#!") and not path:find("%.%w+$") then

@@ -4,8 +4,9 @@ local yaml = require("vernier.core.yaml")
 local M = {}
 M.__index = M
 
-function M.new(file)
-  return setmetatable({ file = file, errors = 0 }, M)
+-- strict: whether keys that nobody knows are errors.
+function M.new(file, strict)
+  return setmetatable({ file = file, errors = 0, strict = strict }, M)
 end
 
 -- place is nil, {line, column} or {table, key[, "value"]}: the key's place, the value's, or the table's own without key.
@@ -40,9 +41,12 @@ function M:add_all(list)
   end
 end
 
--- In the order of the file.
+-- In the order of the file; those of other files follow.
 function M:sort()
   table.sort(self, function(a, b)
+    if a.file ~= b.file then
+      return a.file == self.file or b.file ~= self.file and tostring(a.file) < tostring(b.file)
+    end
     local line_a, line_b = a.line or 0, b.line or 0
     if line_a ~= line_b then
       return line_a < line_b

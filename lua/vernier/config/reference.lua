@@ -3,6 +3,7 @@
 -- A context is {findings, mode, workspace}. What cannot be run is an error in mode "run" and a warning in mode "check",
 -- where a file may well be looked at on a machine that lacks its workloads. Kinds are those of vernier.plugins.
 local known = require("vernier.known")
+local near = require("vernier.near")
 local options = require("vernier.options")
 local plugins = require("vernier.plugins")
 local section = require("vernier.config.section")
@@ -51,8 +52,17 @@ local function check_path(context, kind, name, place)
   return (name:gsub("%.js$", ".lua"))
 end
 
+local function nearest(kind, name, more)
+  local names = known.names(kind)
+  for _, other in ipairs(more or {}) do
+    names[#names + 1] = other
+  end
+  return near.hint(name, names)
+end
+
 -- The name to load the plug-in by: the given one, or the .lua file beside a .js file. Problems are reported at the place.
-function M.check(context, kind, name, place)
+-- more: names that are no plug-ins but could have been meant. prefix: begins what is said of an unknown name.
+function M.check(context, kind, name, place, more, prefix)
   if plugins.looks_like_path(name) then
     return check_path(context, kind, name, place)
   end
@@ -60,7 +70,7 @@ function M.check(context, kind, name, place)
   if status == "planned" then
     report(context, place, ('%s "%s" is not built yet'):format(kind, name))
   elseif not status and not package.searchpath(name, package.path) then
-    context.findings:error(place, ('unknown %s "%s"'):format(kind, name), hint)
+    context.findings:error(place, ('%sunknown %s "%s"'):format(prefix or "", kind, name), nearest(kind, name, more) or hint)
   end
   return name
 end

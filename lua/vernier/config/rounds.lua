@@ -15,10 +15,12 @@ local is_list, is_mapping, is_missing = section.is_list, section.is_mapping, sec
 -- What only vernier knows; all of it optional.
 M.OWN = {
   maxInFlight = { type = "integer", min = 1, doc = "most runs in flight over all workers" },
-  catchUp = { type = "enum", values = { "all", "drop" }, doc = "what happens to runs that are late: done later or dropped" },
+  catchUp = { type = "enum", values = { "all", "drop", "spread" },
+    doc = "what happens to runs that are late: done at once, dropped, or done at up to twice the planned rate" },
   lateAfter = { type = "duration", unit = "s", doc = "lateness from which a run counts as late" },
   drain = { type = "duration", unit = "s", doc = "how long answers are awaited after the round" },
   timeout = { type = "duration", unit = "s", min = 0.001, doc = "how long the whole round may take" },
+  histogramDigits = { type = "integer", min = 1, max = 5, doc = "significant digits of histograms" },
   onError = { type = "enum", values = { "continue", "stop" }, doc = "after an error in the workload's run" },
   onFailure = { type = "enum", values = { "continue", "stop" }, doc = "after this round has failed" },
 }

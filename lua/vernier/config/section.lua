@@ -1,4 +1,5 @@
 -- One mapping of a configuration file that is being read: knows its keys, finds the places of problems.
+local contains = require("vernier.contains")
 local near = require("vernier.near")
 local yaml = require("vernier.core.yaml")
 
@@ -18,15 +19,6 @@ function M.is_missing(value)
   return value == nil or value == yaml.null or value == false or value == "" or value == 0 or value ~= value
 end
 
-local function contains(list, name)
-  for _, item in ipairs(list or {}) do
-    if item == name then
-      return true
-    end
-  end
-  return false
-end
-
 -- A quote that slipped into a key makes another key of it: read it as what it was meant to be, and say so.
 local function repair(self, key, keys)
   local meant = key:gsub("[\"'`]", "")
@@ -42,14 +34,20 @@ end
 local function check_key(self, key, keys)
   if contains(keys.known, key) or contains(keys.ignored, key) or keys.free or repair(self, key, keys) then
     return
-  elseif not (keys.anchors and yaml.anchored(self.t, key)) then
+  elseif keys.anchors and yaml.anchored(self.t, key) then
+    return
+  elseif self.findings.strict then
+    self.findings:error({ self.t, key }, ('%sunknown key "%s"'):format(self.prefix, key),
+      near.hint_or_known(key, keys.known))
+  else
     self.findings:warning({ self.t, key }, ('%sunknown key "%s" is ignored'):format(self.prefix, key),
       near.hint(key, keys.known))
   end
 end
 
 -- keys: known, ignored (lists of names), free = true (others are no news), anchors = true (those that hold anchors are
--- there to be referred to). The prefix begins every message.
+-- there to be referred to). Other keys are ignored with a warning; an error, if the findings are strict. The prefix begins
+-- every message.
 function M.open(findings, t, keys, prefix)
   local self = setmetatable({ findings = findings, t = t, names = {}, prefix = prefix or "" }, M)
   for _, key in ipairs(yaml.keys(t)) do
@@ -115,13 +113,14 @@ function M.problem_place(t, path, of_key)
   return { t }
 end
 
--- Reports what vernier.options found in a table.
-function M.report(findings, t, problems, prefix)
+-- Reports what vernier.options found in a table; at the other place, if there is one, where the table was not parsed.
+function M.report(findings, t, problems, prefix, place)
   for _, problem in ipairs(problems) do
     local unknown = problem.message:find("^unknown option")
     local named = unknown or problem.message:find("^missing option") or #problem.path == 0
     local name = named and "" or ('"%s" '):format(table.concat(problem.path, "."))
-    findings:error(M.problem_place(t, problem.path, unknown), prefix .. name .. problem.message, problem.hint)
+    findings:error(place and not yaml.position(t) and place or M.problem_place(t, problem.path, unknown),
+      prefix .. name .. problem.message, problem.hint)
   end
 end
 

@@ -50,6 +50,16 @@ function M.remove(path)
   return check(C.vn_file_remove(path))
 end
 
+-- A folder with all that is in it.
+function M.remove_tree(path)
+  if M.kind(path) == "folder" then
+    for _, name in ipairs(M.list(path) or {}) do
+      M.remove_tree(path .. "/" .. name)
+    end
+  end
+  return M.remove(path)
+end
+
 function M.chdir(path)
   return check(C.vn_file_chdir(path))
 end
@@ -66,6 +76,16 @@ end
 -- Replaces the file by rename: readers see the old or the new one. mode: 0644 in decimal unless told.
 function M.write(path, text, mode)
   return check(C.vn_file_write(path, text, #text, mode or 420))
+end
+
+-- The SHA-256 of a file's bytes, as 64 hexadecimal digits.
+function M.sha256(path)
+  local out = ffi.new("char[65]")
+  local rc, message, code = check(C.vn_file_sha256(path, out, 65))
+  if not rc then
+    return nil, message, code
+  end
+  return ffi.string(out, rc)
 end
 
 function M.read(path)

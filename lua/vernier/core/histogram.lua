@@ -69,6 +69,20 @@ function methods:decode_add(text)
   return check(C.vn_hist_decode_add(self, text, #text))
 end
 
+-- In HdrHistogram's form (V2, compressed, base64), as its logs hold it: cells alone, exact sums do not travel.
+-- nil, message, code where there is no memory for it.
+function methods:encode_hdr()
+  local need = C.vn_hdr_encoded_max(self)
+  if need > capacity then
+    scratch, capacity = ffi.new("char[?]", need), need
+  end
+  local len, message, code = check(C.vn_hdr_encode(self, scratch, capacity))
+  if not len then
+    return nil, message, code
+  end
+  return ffi.string(scratch, len)
+end
+
 ffi.metatype("vn_hist", { __index = methods })
 
 local function own(handle)
@@ -81,6 +95,16 @@ end
 -- digits: 1 to 5 significant ones, 3 unless told.
 function M.new(digits)
   return own(C.vn_hist_new(digits or 3))
+end
+
+-- From HdrHistogram's form, with its digits; min, max, mean and deviation follow from the cells. nil, message, code.
+function M.decode_hdr(text)
+  local code = ffi.new("int[1]")
+  local handle = C.vn_hdr_decode(code, text, #text)
+  if handle == nil then
+    return nil, ffi.string(C.vn_errmsg()), code[0]
+  end
+  return own(handle)
 end
 
 -- A sound copy of a histogram of a process that may have been killed in the middle of a record.

@@ -3,7 +3,7 @@ local core = require("vernier.core.ffi")
 local loop = require("vernier.core.loop")
 local C, ffi = core.C, core.ffi
 
-local M = { RESPONSE = tonumber(C.VN_EV_RESPONSE) }
+local M = {}
 
 local DEFAULTS = {
   connect_timeout_ns = 10e9,
@@ -11,15 +11,6 @@ local DEFAULTS = {
   connections = 128,
   max_head = 0,
   max_body = 0,
-}
-
-local CLASSES = {
-  [tonumber(C.VN_ERESOLVE)] = "resolve",
-  [tonumber(C.VN_ECONNECT)] = "connect",
-  [tonumber(C.VN_ETLS)] = "tls",
-  [tonumber(C.VN_ETIMEDOUT)] = "timeout",
-  [tonumber(C.VN_EPROTOCOL)] = "protocol",
-  [tonumber(C.VN_ELIMIT)] = "protocol",
 }
 
 -- options: host or path (unix socket), port, tls, ca, verify, host_header, connections, connect_timeout_ns,
@@ -67,19 +58,24 @@ function M.text(event)
   return ffi.string(event.data, event.len)
 end
 
+local known_id, known_head -- of the answer before: mostly it is the same again
+
+local function head_of(event)
+  local id = event.head_id
+  if id == 0 or id ~= known_id then
+    known_id, known_head = id, ffi.string(event.head, event.head_len)
+  end
+  return known_head
+end
+
 -- What a RESPONSE event says: HTTP status, body, header lines, sent_ns (0: never), at_ns; of a failure nil, message, nil,
 -- sent_ns, at_ns and its class: resolve, connect, tls, timeout, reset or protocol.
 function M.response(event)
   local body = ffi.string(event.data, event.len)
   if event.status < 0 then
-    return nil, body, nil, event.sent_ns, event.at_ns, CLASSES[event.status] or "reset"
+    return nil, body, nil, event.sent_ns, event.at_ns, core.class(event.status)
   end
-  return event.n, body, ffi.string(event.head, event.head_len), event.sent_ns, event.at_ns
-end
-
--- Sets a transaction's stamps: a function of its own is compiled also where it is called behind a wait.
-function M.stamp(tx, sent_ns, finished_ns)
-  tx.sent_ns, tx.finished_ns = sent_ns, finished_ns
+  return event.n, body, head_of(event), event.sent_ns, event.at_ns
 end
 
 function M.cancel_all(handle)

@@ -2,7 +2,7 @@
 local core = require("vernier.core.ffi")
 local C, ffi, check = core.C, core.ffi, core.check
 
-local M = {}
+local M = { BUSY = tonumber(C.VN_EBUSY) }
 
 local Journal = {}
 Journal.__index = Journal
@@ -23,6 +23,17 @@ function M.open(path)
   return wrap(C.vn_journal_open(path))
 end
 
+-- A journal that a process has left, to append behind its last readable record. nil, message, code where it cannot be;
+-- the code is M.BUSY as long as another process writes it.
+function M.reopen(path)
+  local code = ffi.new("int[1]")
+  local handle = C.vn_journal_reopen(code, path)
+  if handle == nil then
+    return nil, ffi.string(C.vn_errmsg()), code[0]
+  end
+  return wrap(handle)
+end
+
 -- Whole or not at all: nil, message, code leaves a valid journal that later appends may continue.
 function Journal:append(text)
   return check(C.vn_journal_append(self._handle, text, #text))
@@ -39,6 +50,16 @@ function Journal:next()
     return check(rc)
   end
   return nil
+end
+
+-- Where the next record begins, for Journal:go_to() of a later reader.
+function Journal:offset()
+  return C.vn_journal_get_offset(self._handle)
+end
+
+-- Goes on reading there. nil, message, code.
+function Journal:go_to(offset)
+  return check(C.vn_journal_set_offset(self._handle, offset))
 end
 
 function Journal:close()

@@ -12,6 +12,7 @@ local CLOCKS = {
   { name = "lateness", number = tonumber(C.VN_LATENESS) },
   { name = "blocked", number = tonumber(C.VN_BLOCKED) },
 }
+local MARK_CLOCKS = 2 -- the first ones
 
 local function classes(live, counters)
   local out = {}
@@ -23,12 +24,25 @@ local function classes(live, counters)
   return out
 end
 
-local function histograms(live, op, encode)
+local function histograms(live, op, encode, n)
   local out = {}
-  for _, clock in ipairs(CLOCKS) do
+  for i = 1, n do
+    local clock = CLOCKS[i]
     out[clock.name] = encode(C.vn_live_hist(live, op, clock.number))
   end
   return out
+end
+
+-- The marks of an operation in the order in which each was first made; nil where there are none in this interval.
+local function marks(live, op, encode)
+  local out = {}
+  for i = op + 1, C.vn_live_operations(live) - 1 do
+    if C.vn_live_mark_of(live, i) == op then
+      local h = histograms(live, i, encode, MARK_CLOCKS)
+      out[#out + 1] = next(h) and { name = ffi.string(C.vn_live_operation(live, i)), h = h } or nil
+    end
+  end
+  return #out > 0 and out or nil
 end
 
 local function operation(live, op, encode)
@@ -41,9 +55,10 @@ local function operation(live, op, encode)
     unfinished = c.unfinished,
     trimmed = c.trimmed,
     classes = classes(live, c),
-    h = histograms(live, op, encode),
+    h = histograms(live, op, encode, #CLOCKS),
+    marks = marks(live, op, encode),
   }
-  local changed = c.submitted + c.ok + c.failed + c.unfinished > 0 or next(out.h)
+  local changed = c.submitted + c.ok + c.failed + c.unfinished > 0 or next(out.h) or out.marks
   return changed and out or nil
 end
 
@@ -69,7 +84,9 @@ local function interval(live, encode)
     errors = {},
   }
   for op = 0, C.vn_live_operations(live) - 1 do
-    out.ops[#out.ops + 1] = operation(live, op, encode)
+    if C.vn_live_mark_of(live, op) < 0 then
+      out.ops[#out.ops + 1] = operation(live, op, encode)
+    end
   end
   return out
 end

@@ -10,7 +10,7 @@ handle = ffi.gc(handle, C.vn_loop_free)
 
 local M = {
   handle = handle, -- for the other core modules
-  state = C.vn_loop_get_state(handle), -- events, polled_ns, turns, stalls, …: see vn_loop_state
+  state = C.vn_loop_get_state(handle), -- events, polled_ns, turns, stalls, outliers …: see vn_loop_state
   TIMER = tonumber(C.VN_EV_TIMER),
 }
 
@@ -31,6 +31,11 @@ local PACING = { precise = C.VN_PACING_PRECISE, economical = C.VN_PACING_ECONOMI
 
 function M.set_pacing(name)
   C.vn_loop_set_pacing(handle, PACING[name] or error("unknown pacing " .. tostring(name), 2))
+end
+
+-- From now on state.longest_stall_ns and longest_outlier_ns are of what follows.
+function M.reset_longest()
+  C.vn_loop_reset_longest(handle)
 end
 
 -- Open handles other than the loop's own: 0 after a clean end.

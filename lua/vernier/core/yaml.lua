@@ -68,6 +68,26 @@ function M.anchored(t, key)
   return about[t] ~= nil and about[t].anchored[key] or false
 end
 
+-- A mapping of those in a list, where the first that has a key wins; its entries keep their places.
+function M.overlay(tables)
+  local result, first = {}, about[tables[1]]
+  local a = { kind = "mapping", at = first and first.at, keys = {}, key_at = {}, value_at = {}, anchored = {} }
+  for _, source in ipairs(tables) do
+    local from, taken = about[source], {}
+    for _, key in ipairs(a.keys) do
+      taken[key] = true
+    end
+    for _, key in ipairs(M.keys(source)) do
+      if not taken[key] then
+        a.keys[#a.keys + 1], result[key] = key, source[key]
+        a.key_at[key], a.value_at[key] = from and from.key_at[key], from and from.value_at[key]
+      end
+    end
+  end
+  about[result] = a
+  return result
+end
+
 local function remember(kind, at)
   local t = {}
   about[t] = { kind = kind, at = at, keys = {}, key_at = {}, value_at = {}, anchored = {} }

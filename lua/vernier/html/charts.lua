@@ -23,7 +23,7 @@ local function axis_clock(s)
   return clock_text(s)
 end
 
-local function axis_rate(v)
+function M.axis_rate(v)
   if v >= 1e6 then
     return (("%.2f"):format(v / 1e6):gsub("%.?0+$", "")) .. " M"
   elseif v >= 1e4 then
@@ -32,7 +32,7 @@ local function axis_rate(v)
   return (("%.2f"):format(v):gsub("%.?0+$", ""))
 end
 
-local function axis_duration(ns)
+function M.axis_duration(ns)
   return (format.duration(ns):gsub("(%.%d-)0+ ", "%1 "):gsub("%. ", " "):gsub("^0 ns$", "0"))
 end
 
@@ -57,7 +57,8 @@ local function legend(entries)
   return '<div class="legend">' .. table.concat(out) .. "</div>"
 end
 
-local function figure(title, note, entries, chart)
+-- A chart with its heading; entries: {{name, class}…} of the legend.
+function M.figure(title, note, entries, chart)
   return template.fill('<figure><figcaption><h4>{title}</h4><p>{note}</p></figcaption>{=legend}{=chart}</figure>', {
     title = title, note = note, legend = legend(entries), chart = chart,
   })
@@ -106,12 +107,12 @@ function M.rates(rows)
       values[#values + 1] = value
     end
   end
-  return figure("Rate over time", "transactions a second", entries, svg.chart({
+  return M.figure("Rate over time", "transactions a second", entries, svg.chart({
     label = "Sent, finished and failed transactions a second over time",
     x = svg.time(rows[1].from, rows[#rows].to),
     y = svg.linear(highest(rows, unpack(values)) * 1.04, 4),
     format_x = axis_clock,
-    format_y = axis_rate,
+    format_y = M.axis_rate,
     series = series,
     bands = bands_of(rows, rates_text),
   }))
@@ -167,12 +168,12 @@ function M.latency(rows, clock, title, note)
     entries[#PERCENTILES + 1 - i] = p
   end
   local y = svg.auto(low, high)
-  return figure(title, note .. (y.low > 0 and ", logarithmic" or ""), entries, svg.chart({
+  return M.figure(title, note .. (y.low > 0 and ", logarithmic" or ""), entries, svg.chart({
     label = title .. ": percentiles over time",
     x = svg.time(rows[1].from, rows[#rows].to),
     y = y,
     format_x = axis_clock,
-    format_y = axis_duration,
+    format_y = M.axis_duration,
     series = series,
     bands = bands_of(rows, function(row)
       return percentile_text(row[clock])
@@ -225,11 +226,11 @@ function M.distribution(response, service)
     entries[i] = DISTRIBUTIONS[i]
   end
   local y = svg.auto(low, high)
-  return figure("Latency distribution", "time within which a share of the transactions succeeded", entries, svg.chart({
+  return M.figure("Latency distribution", "time within which a share of the transactions succeeded", entries, svg.chart({
     label = "Latency by percentile",
     x = svg.percentile(response.count),
     y = y,
-    format_y = axis_duration,
+    format_y = M.axis_duration,
     series = series,
     bands = distribution_bands(response, service),
   }))

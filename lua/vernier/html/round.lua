@@ -1,18 +1,20 @@
 -- One round of the report: what was asked, what happened, tables and charts.
 local charts = require("vernier.html.charts")
+local findings = require("vernier.html.findings")
 local format = require("vernier.format")
 local json = require("vernier.json")
+local names = require("vernier.results.names")
 local template = require("vernier.html.template")
 
 local M = {}
 
 local fill, escape = template.fill, template.escape
 
-M.BADGES = { ok = "ok", failed = "bad", interrupted = "warn", lost = "bad" }
+local BADGES = { ok = "ok", failed = "bad", fail = "bad", exit = "bad", interrupted = "warn", lost = "bad", ["not run"] = "warn" }
 
-function M.label(t)
-  local label = t.spec.label
-  return label and label ~= "" and label or "unknown"
+-- text: what it says, the status itself unless told.
+function M.badge(status, text)
+  return fill('<span class="badge {class}">{text}</span>', { class = BADGES[status] or "plain", text = text or status })
 end
 
 function M.anchor(t)
@@ -92,8 +94,10 @@ local function ask(t)
     { "Model", spec.model },
     { "Workload", workload.module },
     { "Trim", trim_text(spec.trim, by_number) },
+    { "Threads", spec.threads },
+    { "Ramp-up", (tonumber(spec.ramp) or 0) > 0 and seconds_text(tonumber(spec.ramp)) or nil },
     { "Configuration", spec.configuration ~= "default" and spec.configuration or nil },
-    { "Iteration", spec.iteration },
+    { "Iteration", names.iteration_value(spec) },
   })
 end
 
@@ -149,7 +153,7 @@ local function reasons(t)
   if #t.reasons == 0 then
     return ""
   end
-  return fill('<div class="reasons {class}">{=list}</div>', { class = M.BADGES[t.status] or "warn", list = list_html(t.reasons) })
+  return fill('<div class="reasons {class}">{=list}</div>', { class = BADGES[t.status] or "plain", list = list_html(t.reasons) })
 end
 
 -- ---- tables ----
@@ -202,15 +206,19 @@ local function times(t)
   return #rows > 0 and "<h3>Times</h3>" .. template.table(TIMES, rows) or ""
 end
 
-local function response(title, member)
-  return {
-    title = title,
-    group = "Response time",
-    cell = function(row)
-      return M.duration(row.response_time and row.response_time[member])
-    end,
-  }
+local function clock_column(clock, group)
+  return function(title, member)
+    return {
+      title = title,
+      group = group,
+      cell = function(row)
+        return M.duration(row[clock] and row[clock][member])
+      end,
+    }
+  end
 end
+
+local response, service = clock_column("response_time", "Response time"), clock_column("service_time", "Service time")
 
 local OPERATIONS = {
   {
@@ -240,10 +248,48 @@ local OPERATIONS = {
 
 local function operations(t)
   local only = t.operation_figures[1]
-  if #t.operation_figures == 0 or (#t.operation_figures == 1 and (only.name == "default" or only.name == M.label(t))) then
+  if #t.operation_figures == 0 or (#t.operation_figures == 1 and (only.name == "default" or only.name == names.label(t))) then
     return ""
   end
   return "<h3>Operations</h3>" .. template.table(OPERATIONS, t.operation_figures)
+end
+
+local MARKS = {
+  {
+    title = "Operation",
+    class = "text name",
+    cell = function(row)
+      return escape(row.operation)
+    end,
+  },
+  {
+    title = "Mark",
+    class = "text name",
+    cell = function(row)
+      return escape(row.name)
+    end,
+  },
+  counter("Count", "count"),
+  response("min", "min"),
+  response("mean", "mean"),
+  response("p50", "p50"),
+  response("p95", "p95"),
+  response("p99", "p99"),
+  response("max", "max"),
+  service("p50", "p50"),
+  service("p99", "p99"),
+}
+
+-- The times to the points that transactions came to on their way.
+local function marks(t)
+  local rows = {}
+  for _, op in ipairs(t.operation_figures) do
+    for _, mark in ipairs(op.marks) do
+      rows[#rows + 1] = { operation = op.name, name = mark.name, count = mark.count, response_time = mark.response_time,
+        service_time = mark.service_time }
+    end
+  end
+  return #rows > 0 and "<h3>Marks</h3>" .. template.table(MARKS, rows) or ""
 end
 
 local ERRORS_SHOWN = 50
@@ -301,10 +347,21 @@ local WORKERS = {
     end,
   },
   {
+    title = "Group",
+    class = "text",
+    cell = function(w)
+      return w.group and escape(w.group) or none()
+    end,
+    shows = function(w)
+      return w.group ~= nil and w.group ~= "default"
+    end,
+  },
+  {
     title = "Status",
     class = "text",
     cell = function(w)
-      return escape(w.reason and w.status .. ": " .. w.reason or w.status)
+      local suspect = w.suspect and ' <span class="badge warn" title="less than 80 % of the average">suspect</span>' or ""
+      return escape(w.reason and w.status .. ": " .. w.reason or w.status) .. suspect
     end,
   },
   counter("Runs", "runs"),
@@ -314,25 +371,57 @@ local WORKERS = {
   counter("Empty", "empty", nil, true),
   counter("Late", "late", "warn-text", true),
   counter("Dropped", "dropped", "warn-text", true),
+  {
+    title = "Throughput",
+    cell = function(w)
+      return M.rate(w.throughput)
+    end,
+  },
   response("p50", "p50"),
   response("p99", "p99"),
   response("max", "max"),
   {
     title = "CPU",
     cell = function(w)
-      return w.cpu_us > 0 and escape(format.duration(w.cpu_us * 1e3)) or none()
+      return w.vitals.cpu_us and escape(format.duration(w.vitals.cpu_us * 1e3)) or none()
     end,
   },
   {
     title = "Longest stall",
     cell = function(w)
-      return w.longest_stall_us > 0 and escape(format.duration(w.longest_stall_us * 1e3)) or none()
+      return (w.vitals.longest_stall_us or 0) > 0 and escape(format.duration(w.vitals.longest_stall_us * 1e3)) or none()
     end,
   },
 }
 
+-- A thread is shown like a worker, without what only a process has.
+local function threads(w)
+  if #w.threads == 0 then
+    return ""
+  end
+  local columns = { {
+    title = "Thread",
+    class = "text",
+    cell = function(row)
+      return escape(row.thread)
+    end,
+  } }
+  for _, column in ipairs(WORKERS) do
+    if column.title ~= "Worker" and column.title ~= "Group" then
+      columns[#columns + 1] = column
+    end
+  end
+  return fill("<details><summary>{n} threads of worker {worker}</summary>{=table}</details>", {
+    n = #w.threads, worker = w.worker, table = template.table(columns, w.threads),
+  })
+end
+
 local function workers(t)
-  return #t.workers > 0 and "<h3>Workers</h3>" .. template.table(WORKERS, t.workers) or ""
+  local out = {}
+  for i, w in ipairs(t.workers) do
+    out[i] = threads(w)
+  end
+  return #t.workers > 0 and "<h3>Workers</h3>" .. template.table(WORKERS, t.workers) .. table.concat(out) or ""
 end
 
 local function all_charts(results, t, rows)
@@ -340,8 +429,8 @@ local function all_charts(results, t, rows)
   if rows then
     out[#out + 1] = charts.rates(rows)
   end
-  out[#out + 1] = charts.distribution(results:representation("distribution", t, "response"),
-    results:representation("distribution", t, "service"))
+  out[#out + 1] = charts.distribution(results:representation("distribution", t, { clock = "response" }),
+    results:representation("distribution", t, { clock = "service" }))
   if rows then
     out[#out + 1] = charts.latency(rows, "response", "Response time over time", "percentiles, from the intended start")
     out[#out + 1] = charts.latency(rows, "service", "Service time over time", "percentiles, from the first byte sent")
@@ -351,25 +440,29 @@ end
 
 -- rows: the representation "series" of the test, or nil.
 function M.html(results, t, rows)
+  local place = results.names:place(t.spec)
   return fill([[
 <section class="card" id="{anchor}">
-<div class="round-head"><div><h2><small>Round {round}</small>{label}</h2><p>{description}</p></div>
-<span class="badge {class}">{status}</span></div>
-{=reasons}{=ask}{=tiles}{=charts}{=times}{=operations}{=errors}{=workers}
+<div class="round-head"><div><h2><small>{kind} {round}{place}</small>{label}</h2><p>{description}</p></div>
+{=badge}</div>
+{=reasons}{=ask}{=findings}{=tiles}{=charts}{=times}{=operations}{=marks}{=errors}{=workers}
 </section>
 ]], {
     anchor = M.anchor(t),
+    kind = t.spec.round and "Round" or "Test",
     round = t.spec.round or t.id,
-    label = M.label(t),
+    place = place ~= "" and " · " .. place or "",
+    label = names.title(t),
     description = t.spec.description or "",
-    class = M.BADGES[t.status] or "warn",
-    status = t.status,
+    badge = M.badge(t.status),
     reasons = reasons(t),
     ask = ask(t),
+    findings = findings.html(t.findings),
     tiles = t.measured and tiles(t.figures) or "",
     charts = t.measured and all_charts(results, t, rows) or "",
     times = times(t),
     operations = operations(t),
+    marks = marks(t),
     errors = errors(t),
     workers = workers(t),
   })

@@ -1,14 +1,17 @@
--- The report's style sheet and its script: the script only shows a moment's figures beside the pointer.
+-- The report's style sheet and its script: the script opens what a link leads into, and shows a moment's figures beside
+-- the pointer.
 -- luacheck: no max line length
 local M = {}
 
 M.css = [[
 :root{color-scheme:light dark;--bg:#f5f6f8;--card:#fff;--ink:#1b2130;--soft:#5c6577;--faint:#8b93a5;--line:#e3e6ec;
 --head:#f8f9fb;--accent:#1f5fd0;--ok:#16794a;--ok-bg:#e3f5ea;--warn:#8f5a00;--warn-bg:#fdf0d5;--bad:#b4232c;--bad-bg:#fde8e8;
---sent:#8d97ab;--finished:#1f6fe5;--failed:#d6303b;--p50:#12a594;--p90:#2f7de1;--p99:#7b4fd6;--max:#c7a0d8;--response:#2f7de1;--service:#12a594}
+--sent:#8d97ab;--finished:#1f6fe5;--failed:#d6303b;--p50:#12a594;--p90:#2f7de1;--p99:#7b4fd6;--max:#c7a0d8;--response:#2f7de1;--service:#12a594;
+--s1:#2f7de1;--s2:#e07b1a;--s3:#12a594;--s4:#b5449e;--s5:#7a8b1c;--s6:#7b4fd6;--s7:#c2414b;--s8:#64748b}
 @media (prefers-color-scheme:dark){:root{--bg:#0f131b;--card:#171c26;--ink:#e6e9f0;--soft:#a3acbd;--faint:#727c8f;--line:#29303d;
 --head:#1b212c;--accent:#7fb0ff;--ok:#5fd39a;--ok-bg:#12331f;--warn:#f0b95a;--warn-bg:#3a2a0c;--bad:#ff8a8f;--bad-bg:#40191d;
---sent:#7d889c;--finished:#5b9dff;--failed:#ff6b73;--p50:#2dd4bf;--p90:#5b9dff;--p99:#b08cff;--max:#6d5a86;--response:#5b9dff;--service:#2dd4bf}}
+--sent:#7d889c;--finished:#5b9dff;--failed:#ff6b73;--p50:#2dd4bf;--p90:#5b9dff;--p99:#b08cff;--max:#6d5a86;--response:#5b9dff;--service:#2dd4bf;
+--s1:#5b9dff;--s2:#f5a04c;--s3:#2dd4bf;--s4:#e07ccb;--s5:#b3c552;--s6:#b08cff;--s7:#ff7d86;--s8:#94a3b8}}
 *{box-sizing:border-box}
 html{scroll-behavior:smooth;scroll-padding-top:16px}
 body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;
@@ -24,7 +27,7 @@ nav h2{font-size:11.5px;text-transform:uppercase;letter-spacing:.07em;color:var(
 nav a{display:flex;gap:8px;align-items:baseline;padding:3px 0;color:var(--soft)}nav a:hover{color:var(--ink);text-decoration:none}
 nav a span{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 .dot-status{flex:none;width:8px;height:8px;border-radius:50%;background:var(--ok);display:inline-block}
-.dot-status.is-failed,.dot-status.is-lost{background:var(--failed)}.dot-status.is-interrupted{background:#e0a100}
+.dot-status.is-failed,.dot-status.is-lost{background:var(--failed)}.dot-status.is-interrupted,.dot-status.is-not-run{background:#e0a100}
 header .kicker{color:var(--faint);font-size:13px;margin-bottom:6px}
 header p.lead{color:var(--soft);margin-top:8px;max-width:76ch}
 .badges{display:flex;flex-wrap:wrap;gap:8px;margin:16px 0 0}
@@ -66,6 +69,16 @@ svg .line{fill:none;stroke:currentColor;stroke-width:1.8;stroke-linejoin:round;s
 .sent{color:var(--sent)}svg .line.sent{stroke-dasharray:4 4;stroke-width:1.6}.finished{color:var(--finished)}svg .failed,.legend .failed{color:var(--failed)}
 .p50{color:var(--p50)}.p90{color:var(--p90)}.p99{color:var(--p99)}.max{color:var(--max)}svg .line.max{stroke-width:1.1}
 .response{color:var(--response)}.service{color:var(--service)}
+.s1{color:var(--s1)}.s2{color:var(--s2)}.s3{color:var(--s3)}.s4{color:var(--s4)}.s5{color:var(--s5)}.s6{color:var(--s6)}.s7{color:var(--s7)}.s8{color:var(--s8)}
+svg .dash2{stroke-dasharray:7 4}svg .dash3{stroke-dasharray:2 4}svg .dash4{stroke-dasharray:9 3 2 3}svg circle{stroke-dasharray:none}
+.legend .dash2{background:repeating-linear-gradient(90deg,currentColor 0 5px,transparent 5px 8px)}.legend .dash3{background:repeating-linear-gradient(90deg,currentColor 0 2px,transparent 2px 5px)}.legend .dash4{background:repeating-linear-gradient(90deg,currentColor 0 6px,transparent 6px 8px,currentColor 8px 9px,transparent 9px 11px)}
+svg .bar{fill:currentColor}svg .bar.outer{opacity:.28}svg .range{stroke:var(--ink);stroke-width:1.4;opacity:.75}
+svg .whisker{stroke:currentColor;stroke-width:1.3}svg .box{fill:currentColor;fill-opacity:.22;stroke:currentColor;stroke-width:1.2}svg .median{stroke:currentColor;stroke-width:2.4}
+.key{display:inline-block;width:10px;height:10px;border-radius:3px;background:currentColor;margin-right:8px}
+.gantt{min-width:180px;background:var(--head);border-radius:4px}.gantt i{display:block;height:9px;border-radius:4px;background:var(--ok)}.gantt i.is-fail,.gantt i.is-exit,.gantt i.is-failed{background:var(--failed)}.gantt i.is-interrupted,.gantt i.is-break{background:#e0a100}
+td.when{width:34%}td.reason{white-space:normal;overflow-wrap:anywhere;min-width:160px}td details{margin:0}td summary{font-size:13px}td pre{text-align:left;max-width:460px;white-space:pre-wrap}td small{font-size:11.5px}
+details.cell{margin-top:26px}details.cell>summary{font-size:19px;font-weight:650;color:var(--ink);letter-spacing:-.01em}details.cell>summary .badge{margin-left:10px;vertical-align:2px}
+nav details{margin:2px 0}nav summary{color:var(--soft);padding:2px 0;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}nav details a{margin-left:10px}nav .tests a{margin-left:24px;font-size:13px}
 svg .band{fill:transparent}svg .band:hover{fill:var(--ink);fill-opacity:.07}
 svg.spark{display:inline-block;vertical-align:middle}svg.spark path{fill:none;stroke:var(--finished);stroke-width:1.4;stroke-linejoin:round}svg.spark .fill{fill:var(--finished);stroke:none;opacity:.15}
 details{margin-top:12px}summary{cursor:pointer;color:var(--accent);font-size:14px}
@@ -78,6 +91,9 @@ footer{color:var(--faint);font-size:13px;margin-top:28px}
 ]]
 
 M.script = [[
+(function(){function show(){var e=location.hash.length>1&&document.getElementById(location.hash.slice(1)),p=e;if(!e)return;
+for(;p;p=p.parentElement)if(p.tagName==="DETAILS")p.open=true;e.scrollIntoView()}
+addEventListener("hashchange",show);show()})();
 (function(){var tip=document.getElementById("tip");
 document.querySelectorAll("svg .band").forEach(function(b){var t=b.querySelector("title");if(t){b.dataset.t=t.textContent;t.remove()}});
 document.addEventListener("mousemove",function(e){var t=e.target.dataset&&e.target.dataset.t;if(!t){tip.style.opacity=0;return}

@@ -36,6 +36,7 @@ function M:init(manager)
   end
   self._terminal = terminal and self.options.enabled
   self._drawn = 0 -- lines of the block
+  self._cells = 0 -- that have begun
   self._shown = {} -- the rounds and other tests that run now, in the order of their start
   if self.options.enabled then
     self:_line(("run %s with %d worker%s"):format(manager.run.dir, manager.n_workers, manager.n_workers == 1 and "" or "s"))
@@ -78,12 +79,11 @@ function M:_find(test)
   end
 end
 
-function M:round_start(manager, round, at_ns, test)
-  local index = manager.entry.index
+function M:round_start(_, round, at_ns, test, place)
   self._shown[#self._shown + 1] = setmetatable({
     round = round, test = test, at_ns = at_ns, latest = {}, p99 = histogram.new(3),
     count = { submitted = 0, ok = 0, failed = 0, unfinished = 0, dropped = 0, runs = 0 },
-    label = ("[%s]%s"):format(plain(round.label), index and (" %d/%d"):format(index, #manager.benchmark.rounds) or ""),
+    label = ("[%s]%s"):format(plain(round.label), place and " " .. place or ""),
   }, Shown)
   if self.options.enabled and not self._timer then
     self:_schedule()
@@ -193,16 +193,22 @@ function M:_forget(test)
   return shown
 end
 
-function M:round_end(_, round, status, reasons, test)
+-- Why it has failed is told with its stage.
+function M:round_end(_, _, status, _, test)
   local shown = self:_forget(test)
   if self.options.enabled and shown then
     local c = shown.count
     local verdict = status == "ok" and "finished" or status
     self:_line(("%s %s in %.1f s: submitted %d, ok %d, failed %d, unfinished %d"):format(shown.label, verdict,
-      (scheduler.now() - shown.at_ns) / SECOND, c.submitted, c.ok, c.failed, c.unfinished))
+      math.max(0, scheduler.now() - shown.at_ns) / SECOND, c.submitted, c.ok, c.failed, c.unfinished))
   end
-  for _, reason in ipairs(reasons) do
-    self:_line(("vernier: round %s failed: %s"):format(plain(round.label), harmless(reason)))
+end
+
+-- Where several cells run, each begins with a line of its own.
+function M:cell_start(manager, cell)
+  if self.options.enabled and manager.n_cells > 1 then
+    self._cells = self._cells + 1
+    self:_line(("cell %d of %d: %s"):format(self._cells, manager.n_missing, plain(cell.label)))
   end
 end
 

@@ -1,7 +1,13 @@
 -- Writes report.html: one self-contained file that loads nothing, with everything from outside escaped.
+local cells = require("vernier.html.cells")
+local certificate = require("vernier.html.certificate")
+local compare = require("vernier.html.compare")
+local comparison = require("vernier.results.comparison")
 local file = require("vernier.core.file")
 local format = require("vernier.format")
 local json = require("vernier.json")
+local names = require("vernier.results.names")
+local navigation = require("vernier.html.navigation")
 local round = require("vernier.html.round")
 local style = require("vernier.html.style")
 local svg = require("vernier.svg")
@@ -9,52 +15,44 @@ local template = require("vernier.html.template")
 
 local M = { options = {} }
 
-local fill, escape = template.fill, template.escape
+local fill = template.fill
 
-local VERDICTS = { VALID = "ok", SUSPECT = "warn", INVALID = "bad" }
-
--- ---- navigation and head ----
-
-local function navigation(results)
-  local out = {}
-  for _, t in ipairs(results.tests) do
-    out[#out + 1] = fill('<a href="#{anchor}"><i class="dot-status is-{status}"></i><span>{label}</span></a>', {
-      anchor = round.anchor(t), status = t.status, label = round.label(t),
-    })
-  end
-  return fill([[
-<nav><div class="brand">{=logo}vernier</div><div class="toc">
-<h2>Results</h2><a href="#summary">Summary</a><a href="#certificate">Certificate</a>
-<h2>Rounds</h2>{=rounds}
-<h2>Circumstances</h2><a href="#system">System under test</a><a href="#environment">Environment</a>
-<a href="#configuration">Configuration</a><a href="#terms">Terms</a></div></nav>
-]], { logo = style.logo, rounds = table.concat(out) })
-end
+-- ---- head ----
 
 local function badge(class, text)
   return fill('<span class="badge {class}">{text}</span>', { class = class, text = text })
 end
 
-local function failed_count(results)
+local function count(list, status)
   local n = 0
-  for _, t in ipairs(results.tests) do
-    n = n + (t.status == "failed" and 1 or 0)
+  for _, entry in ipairs(list) do
+    n = n + (entry.status == status and 1 or 0)
   end
   return n
 end
 
+-- What the tests of this run are called: rounds of a Caliper file, tests of a scenario.
+local function noun(results, n)
+  local test = results.tests[1]
+  return (test and not test.spec.round and "test" or "round") .. (n == 1 and "" or "s")
+end
+
 local function status_badges(results)
-  local failed, n = failed_count(results), #results.tests
+  local failed, n = count(results.tests, "failed"), #results.tests
+  local failed_cells = #results.cells > 1 and count(results.cells, "failed") or 0
   local badges = {}
+  if failed_cells > 0 then
+    badges[1] = badge("bad", ("%d of %d cells failed"):format(failed_cells, #results.cells))
+  end
   if failed > 0 then
-    badges[1] = badge("bad", ("%d of %d rounds failed"):format(failed, n))
-  elseif results.status == "failed" then
+    badges[#badges + 1] = badge("bad", ("%d of %d %s failed"):format(failed, n, noun(results, n)))
+  elseif results.status == "failed" and #badges == 0 then
     badges[1] = badge("bad", "failed")
   end
   if results.status == "interrupted" then
     badges[#badges + 1] = badge("warn", "interrupted")
   elseif #badges == 0 then
-    badges[1] = badge("ok", "all rounds ran")
+    badges[1] = badge("ok", ("all %s ran"):format(noun(results, 2)))
   end
   return table.concat(badges)
 end
@@ -63,8 +61,9 @@ local function head(results)
   local run = results.run
   local badges = {
     status_badges(results),
-    badge(VERDICTS[results.certificate.verdict], "certificate " .. results.certificate.verdict),
-    badge("plain", ("%d round%s"):format(#results.tests, #results.tests == 1 and "" or "s")),
+    certificate.badge(results.certificate.verdict, "certificate " .. results.certificate.verdict),
+    #results.cells > 1 and badge("plain", ("%d cells"):format(#results.cells)) or "",
+    badge("plain", ("%d %s"):format(#results.tests, noun(results, #results.tests))),
     run.workers and badge("plain", ("%s worker%s"):format(run.workers, run.workers == 1 and "" or "s")) or "",
     badge("plain", "took " .. format.span(results.seconds)),
   }
@@ -79,29 +78,78 @@ local function head(results)
   })
 end
 
-local function notice_item(t)
-  return fill('<li><a href="#{anchor}">Round {round}, {label}</a> {status}: {reasons}</li>', {
-    anchor = round.anchor(t),
-    round = t.spec.round or t.id,
-    label = round.label(t),
-    status = t.status,
-    reasons = #t.reasons > 0 and (table.concat(t.reasons, "; "):gsub("%s*\n.*", "")) or "no reason was recorded",
+local function notice_item(anchor, name, of)
+  return fill('<li><a href="#{anchor}">{name}</a> {status}: {reasons}</li>', {
+    anchor = anchor,
+    name = name:gsub("^%l", string.upper),
+    status = of.status,
+    reasons = #of.reasons > 0 and (table.concat(of.reasons, "; "):gsub("%s*\n.*", "")) or "no reason was recorded",
   })
 end
 
--- What failed comes first: nobody should read rates without knowing.
-local function notice(results)
-  local items, worst = {}, "warn"
-  for _, t in ipairs(results.tests) do
-    if t.status ~= "ok" then
-      items[#items + 1] = notice_item(t)
-      worst = t.status == "failed" and "bad" or worst
+-- What there is to tell, each thing once: of a failed test there, else of its cell, else when it happened.
+local Notices = {}
+Notices.__index = Notices
+
+-- Whether one of the told reasons is in the text, which is about that cell (nil: any).
+function Notices:has_told(text, cell)
+  for _, told in ipairs(self._told) do
+    if (cell == nil or told.cell == cell) and text:find(told.reason, 1, true) then
+      return true
     end
   end
+  return false
+end
+
+function Notices:add(entry, cell, anchor, name)
+  self.items[#self.items + 1] = notice_item(anchor, name, entry)
+  self.worst = entry.status == "failed" and "bad" or self.worst
+  for _, reason in ipairs(entry.reasons) do
+    table.insert(self._told, { reason = reason, cell = cell })
+  end
+end
+
+local function is_news(status)
+  return status ~= "ok" and status ~= "not run"
+end
+
+local function is_told(notices, cell)
+  local told = #cell.reasons > 0
+  for _, reason in ipairs(cell.reasons) do
+    told = told and notices:has_told(reason, cell.cell)
+  end
+  return told
+end
+
+local function new_notices(results)
+  local notices = setmetatable({ items = {}, worst = "warn", _told = {} }, Notices)
+  for _, t in ipairs(results.tests) do
+    if is_news(t.status) then
+      notices:add(t, t.spec.cell, round.anchor(t), results.names:test(t))
+    end
+  end
+  for _, cell in ipairs(#results.cells > 1 and results.cells or {}) do
+    if is_news(cell.status) and not is_told(notices, cell) then
+      notices:add(cell, cell.cell, cells.anchor(cell), "Cell " .. cells.name(results, cell))
+    end
+  end
+  return notices
+end
+
+-- What is no trouble.
+local TOLD_ELSEWHERE = { info = true, debug = true }
+
+-- What failed comes first: nobody should read rates without knowing.
+local function notice(results)
+  local notices = new_notices(results)
+  local items, worst = notices.items, notices.worst
   for _, event in ipairs(results.events) do
-    items[#items + 1] = fill("<li>{message} <small>(at {at})</small></li>", {
-      message = event.message or event.what or "event", at = format.span((tonumber(event.at_us) or 0) / 1e6),
-    })
+    local message = event.message or event.what or "event"
+    if not TOLD_ELSEWHERE[event.what] and not (event.what == "stage-failed" and notices:has_told(message)) then
+      items[#items + 1] = fill("<li>{message} <small>(at {at})</small></li>", {
+        message = message, at = format.span((tonumber(event.at_us) or 0) / 1e6),
+      })
+    end
   end
   if #items == 0 then
     return ""
@@ -144,8 +192,9 @@ end
 
 local SUMMARY = {
   figure("Name", nil, function(row)
-    return fill('<span class="dot-status is-{status}" title="{status}"></span><a href="#{anchor}">{label}</a>', {
-      status = row.test.status, anchor = round.anchor(row.test), label = round.label(row.test),
+    return fill('<span class="dot-status is-{status}" title="{status}"></span><a href="#{anchor}">{label}</a>{=place}', {
+      status = row.test.status, anchor = round.anchor(row.test), label = names.title(row.test),
+      place = row.place ~= "" and fill(' <small class="none">{place}</small>', row) or "",
     })
   end, "text name"),
   counter("Succ", "ok"),
@@ -171,45 +220,26 @@ local SUMMARY = {
   time("p99", "Service time", "service_time", "p99"),
 }
 
-local function summary(rows)
+-- Of several cells, the comparison is what is read first.
+local function summary(rows, many)
   local body = #rows > 0 and template.table(SUMMARY, rows) or '<p class="none">No round was started.</p>'
-  return '<section class="card" id="summary"><h2>Summary of performance metrics</h2>' .. body .. "</section>"
-end
-
-local VERDICT_TEXT = {
-  VALID = "Nothing was observed that casts doubt on these numbers.",
-  SUSPECT = "The numbers were measured under circumstances that may have distorted them.",
-  INVALID = "Part of what should have been measured was lost: do not compare these numbers.",
-}
-
-local function certificate(results)
-  local c = results.certificate
-  local items = {}
-  for i, reason in ipairs(c.reasons) do
-    items[i] = "<li>" .. escape(reason) .. "</li>"
+  if many and #rows > 0 then
+    body = fill("<details><summary>Show all {n} tests</summary>{=body}</details>", { n = #rows, body = body })
   end
-  return fill([[
-<section class="card" id="certificate"><div class="round-head"><div><h2>Certificate</h2><p>{text}</p></div>
-<span class="badge {class}">{verdict}</span></div>{=reasons}</section>
-]], {
-    text = VERDICT_TEXT[c.verdict],
-    class = VERDICTS[c.verdict],
-    verdict = c.verdict,
-    reasons = #items > 0 and "<ul>" .. table.concat(items) .. "</ul>" or "",
-  })
+  return '<section class="card" id="summary"><h2>Summary of performance metrics</h2>' .. body .. "</section>"
 end
 
 -- ---- circumstances ----
 
 local function flat_facts(t)
-  local names, facts = {}, {}
-  for name in pairs(t) do
-    names[#names + 1] = tostring(name)
+  local keys, facts = {}, {}
+  for key in pairs(t) do
+    keys[#keys + 1] = tostring(key)
   end
-  table.sort(names)
-  for i, name in ipairs(names) do
-    local value = t[name]
-    facts[i] = { name, type(value) == "table" and (json.line(value)) or tostring(value) }
+  table.sort(keys)
+  for i, key in ipairs(keys) do
+    local value = t[key]
+    facts[i] = { key, type(value) == "table" and (json.line(value)) or tostring(value) }
   end
   return facts
 end
@@ -282,25 +312,90 @@ local PAGE = [[
 
 local ROWS_MAX = 240 -- more would be finer than a chart's pixels
 
-local function body(results)
-  local rows, rounds = {}, {}
-  for i, t in ipairs(results.tests) do
-    rows[i] = { test = t, rows = results:representation("series", t, ROWS_MAX) }
-    rounds[i] = round.html(results, t, rows[i].rows)
+local function by_cell_of(results)
+  local by_cell, known = {}, {}
+  for _, cell in ipairs(results.cells) do
+    known[cell.cell] = true
   end
-  return summary(rows) .. certificate(results) .. table.concat(rounds) .. system(results) .. environment(results)
+  for _, t in ipairs(results.tests) do
+    local key = known[t.spec.cell] and t.spec.cell or false
+    by_cell[key] = by_cell[key] or {}
+    table.insert(by_cell[key], t)
+  end
+  return by_cell
+end
+
+-- html: of each test's section.
+local function sections(tests, html)
+  local out = {}
+  for i, t in ipairs(tests or {}) do
+    out[i] = html[t]
+  end
+  return table.concat(out)
+end
+
+local function cell_section(results, cell, tests, html)
+  return fill([[
+<details class="cell" id="{anchor}"{open}><summary>{name} {=badge}</summary>{=reasons}{=stages}{=tests}</details>
+]], {
+    anchor = cells.anchor(cell),
+    open = navigation.folded(results) and "" or " open",
+    name = cells.name(results, cell),
+    badge = round.badge(cell.status),
+    reasons = #cell.reasons > 0 and fill('<p class="reasons bad">{text}</p>', { text = table.concat(cell.reasons, "; ") }) or "",
+    stages = cells.stages(results, function(stage)
+      return stage.cell == cell.cell
+    end, " of " .. cells.name(results, cell)),
+    tests = sections(tests, html),
+  })
+end
+
+local function all_sections(results, by_cell, html)
+  if #results.cells <= 1 then
+    return sections(results.tests, html) .. cells.stages(results, function()
+      return true
+    end, "")
+  end
+  local out, known = {}, {}
+  for i, cell in ipairs(results.cells) do
+    out[i], known[cell.cell] = cell_section(results, cell, by_cell[cell.cell], html), true
+  end
+  return table.concat(out) .. sections(by_cell[false], html) .. cells.stages(results, function(stage)
+    return not known[stage.cell]
+  end, " of no cell")
+end
+
+local function comparisons(entries)
+  local out = {}
+  for i, entry in ipairs(entries or {}) do
+    out[i] = compare.html(entry, i)
+  end
+  return table.concat(out)
+end
+
+local function body(results, entries, by_cell)
+  local rows, html, many = {}, {}, #results.cells > 1
+  for i, t in ipairs(results.tests) do
+    rows[i] = { test = t, place = results.names:place(t.spec), rows = results:representation("series", t, { limit = ROWS_MAX }) }
+    html[t] = round.html(results, t, rows[i].rows)
+  end
+  return comparisons(entries) .. (many and cells.html(results) or "") .. summary(rows, many) .. cells.custom(results)
+    .. certificate.section(results.certificate, results.run.calibration, results.run.calibration_missing)
+    .. all_sections(results, by_cell, html) .. system(results) .. environment(results)
     .. configuration(results) .. TERMS
 end
 
 function M.page(results)
+  local entries, by_cell = comparison.of(results), by_cell_of(results)
+  entries = compare.wanted(results, entries) and entries or nil
   return fill(PAGE, {
     name = results.run.name or "benchmark",
     css = style.css,
     script = style.script,
-    navigation = navigation(results),
+    navigation = navigation.html(results, entries, by_cell),
     head = head(results),
     notice = notice(results),
-    body = body(results),
+    body = body(results, entries, by_cell),
     version = results.run.version,
   })
 end

@@ -1,111 +1,21 @@
--- Prints the summary: Caliper's table, the times side by side, and what went wrong.
-local columns_of = require("vernier.columns")
+-- Prints the summary: Caliper's table and the times side by side, or, of several cells, what became of each and how they
+-- compare; and what went wrong.
+local calibration = require("vernier.calibration")
+local compare = require("vernier.text.compare")
+local findings = require("vernier.results.findings")
 local format = require("vernier.format")
-local json = require("vernier.json")
+local names = require("vernier.results.names")
 local process = require("vernier.core.process")
+local tables = require("vernier.text.table")
 
 local M = { options = {} }
 
-local COLOURS = { red = "\27[31m", green = "\27[32m", yellow = "\27[33m", bold = "\27[1m", faint = "\27[2m" }
-
-local function painter(terminal)
-  return function(colour, text)
-    return terminal and colour and COLOURS[colour] .. text .. "\27[0m" or text
-  end
-end
-
--- Text of others must not steer the terminal.
-local function plain(text)
-  return (json.utf8(tostring(text)):gsub("%c+", " "):gsub("\194[\128-\159]", " "))
-end
-
-local function width(text)
-  local _, characters = text:gsub("[^\128-\191]", "")
-  return characters
-end
-
-local function pad(text, to, left)
-  local space = (" "):rep(to - width(text))
-  return left and text .. space or space .. text
-end
-
--- ---- tables ----
-
-local function rule(widths)
-  local parts = {}
-  for i, w in ipairs(widths) do
-    parts[i] = ("-"):rep(w + 2)
-  end
-  return "+" .. table.concat(parts, "+") .. "+\n"
-end
-
-local function line(cells, widths, columns, paint)
-  local parts = {}
-  for i, cell in ipairs(cells) do
-    parts[i] = paint(cell.colour, pad(cell.text, widths[i], columns[i].left))
-  end
-  return "| " .. table.concat(parts, " | ") .. " |\n"
-end
-
-local function measure(columns, lines)
-  local widths = {}
-  for i in ipairs(columns) do
-    widths[i] = 0
-    for _, cells in ipairs(lines) do
-      widths[i] = math.max(widths[i], width(cells[i].text))
-    end
-  end
-  return widths
-end
-
-local function lines_of(columns, rows)
-  local lines = { {} }
-  for i, column in ipairs(columns) do
-    lines[1][i] = { text = column.title, colour = "bold" }
-  end
-  for r, row in ipairs(rows) do
-    lines[r + 1] = {}
-    for i, column in ipairs(columns) do
-      local text, colour = column.value(row)
-      lines[r + 1][i] = { text = text, colour = colour }
-    end
-  end
-  return lines
-end
-
-local function without_spare(columns)
-  local out = {}
-  for _, column in ipairs(columns) do
-    if not column.spare then
-      out[#out + 1] = column
-    end
-  end
-  return out
-end
-
--- columns: {title, value(row) -> text, colour; left: aligned to the left; spare; shows (vernier.columns)}.
-local function table_of(columns, rows, paint, room)
-  columns = columns_of.visible(columns, rows)
-  local lines = lines_of(columns, rows)
-  local widths = measure(columns, lines)
-  if room and #rule(widths) > room + 1 then
-    columns = without_spare(columns)
-    lines = lines_of(columns, rows)
-    widths = measure(columns, lines)
-  end
-  local out = { rule(widths), line(lines[1], widths, columns, paint), rule(widths) }
-  for i = 2, #lines do
-    out[#out + 1] = line(lines[i], widths, columns, paint)
-  end
-  out[#out + 1] = rule(widths)
-  return table.concat(out)
-end
+local plain = tables.plain
 
 -- ---- the summary ----
 
 local function label(t)
-  local text = t.spec.label
-  return plain(text and text ~= "" and text or "unknown")
+  return plain(names.title(t))
 end
 
 -- spare: left out where the terminal is too narrow; the table of times has it too.
@@ -215,13 +125,61 @@ local function time_rows(tests)
   local rows = {}
   for _, t in ipairs(tests) do
     add_times(rows, label(t), t.figures)
-    if #t.operation_figures > 1 then
-      for _, op in ipairs(t.operation_figures) do
+    local several = #t.operation_figures > 1
+    for _, op in ipairs(t.operation_figures) do
+      if several then
         add_times(rows, "  " .. plain(op.name), op)
+      end
+      for _, mark in ipairs(op.marks) do
+        add_times(rows, (several and "    " or "  ") .. plain(mark.name), mark)
       end
     end
   end
   return rows
+end
+
+-- ---- what rate controllers have found out ----
+
+-- A value of a curve as people read it: times in their own units, others with the column's.
+local function curve_text(value, unit)
+  if type(value) ~= "number" then
+    return value and plain(value) or ""
+  end
+  return unit == "ns" and format.duration(value) or ("%.4g"):format(value)
+end
+
+local function curve_table(curve, paint)
+  local columns = {}
+  for i, column in ipairs(curve.columns) do
+    local function value(row)
+      return curve_text(row[column.name], column.unit)
+    end
+    columns[i] = {
+      title = plain(column.unit and column.unit ~= "ns" and ("%s (%s)"):format(column.name, column.unit) or column.name),
+      left = column.unit == nil,
+      value = value,
+      shows = function(row)
+        return value(row) ~= ""
+      end,
+    }
+  end
+  return tables.of(columns, findings.sorted_rows(curve), paint)
+end
+
+local function finding_text(called, t, f, paint)
+  return ("\n%s, %s%s: %s\n"):format(called, plain(f.name), findings.who(t.findings, f), paint("bold", plain(f.text)))
+    .. (f.curve and curve_table(f.curve, paint) or "")
+end
+
+local function all_findings(results, paint)
+  local out = {}
+  for _, t in ipairs(results.tests) do
+    for _, f in ipairs(t.findings) do
+      local called = #results.cells > 1 and plain(results.names:test(t)) or label(t)
+      out[#out + 1] = finding_text(called, t, f, paint)
+    end
+  end
+  return table.concat(out)
 end
 
 -- ---- what went wrong ----
@@ -246,19 +204,27 @@ end
 
 local STATUS_COLOURS = { failed = "red", interrupted = "yellow" }
 
+local TROUBLES_SHOWN = 30
+
+local function trouble_of(results, t, paint)
+  local status = t.status == "ok" and "errors" or t.status
+  local out = { ("  %s: %s\n"):format(plain(results.names:test(t)), paint(STATUS_COLOURS[status], status)) }
+  for _, reason in ipairs(t.reasons) do
+    out[#out + 1] = "    " .. first_line(reason) .. "\n"
+  end
+  return table.concat(out) .. table.concat(error_lines(t, paint))
+end
+
 local function trouble(results, paint)
-  local out = {}
+  local out, n = {}, 0
   for _, t in ipairs(results.tests) do
     if t.status ~= "ok" or #t.errors > 0 then
-      local status = t.status == "ok" and "errors" or t.status
-      out[#out + 1] = ("  round %s (%s): %s\n"):format(t.spec.round or t.id, label(t), paint(STATUS_COLOURS[status], status))
-      for _, reason in ipairs(t.reasons) do
-        out[#out + 1] = "    " .. first_line(reason) .. "\n"
-      end
-      for _, text in ipairs(error_lines(t, paint)) do
-        out[#out + 1] = text
-      end
+      n = n + 1
+      out[n] = n <= TROUBLES_SHOWN and trouble_of(results, t, paint) or nil
     end
+  end
+  if n > TROUBLES_SHOWN then
+    out[TROUBLES_SHOWN + 1] = ("  … and %d more tests with failures\n"):format(n - TROUBLES_SHOWN)
   end
   return table.concat(out)
 end
@@ -271,22 +237,28 @@ local function certificate(results, paint)
   for _, reason in ipairs(c.reasons) do
     out[#out + 1] = "  " .. plain(reason) .. "\n"
   end
+  out[#out + 1] = plain(calibration.line(results.run.calibration, results.run.calibration_missing)) .. "\n"
   return table.concat(out)
 end
 
-function M:run(ctx, results)
-  local paint = painter(ctx.terminal)
-  local parts = {}
-  if #results.tests == 0 then
-    parts[1] = "No round was started.\n"
-  else
-    parts[1] = table_of(SUMMARY, results.tests, paint, ctx.terminal and process.columns(1))
+local function overview(results, paint, room)
+  if #results.cells > 1 then
+    return compare.text(results, paint)
+  elseif #results.tests == 0 then
+    return "No round was started.\n"
   end
+  local out = tables.of(SUMMARY, results.tests, paint, room)
   local times = time_rows(results.tests)
   if #times > 0 then
-    parts[#parts + 1] = "\nResponse time counts from the instant the schedule wanted, service time from the first byte sent:\n"
-      .. table_of(TIMES, times, paint)
+    out = out .. "\nResponse time counts from the instant the schedule wanted, service time from the first byte sent:\n"
+      .. tables.of(TIMES, times, paint)
   end
+  return out
+end
+
+function M:run(ctx, results)
+  local paint = tables.painter(ctx.terminal)
+  local parts = { overview(results, paint, ctx.terminal and process.columns(1)), all_findings(results, paint) }
   local wrong = trouble(results, paint)
   if wrong ~= "" then
     parts[#parts + 1] = "\nFailures:\n" .. wrong

@@ -5,7 +5,10 @@ local histogram = require("vernier.core.histogram")
 local M = {}
 M.__index = M
 
+local OPEN_MAX = 64 -- an open histogram of three digits is some 300 KiB
+
 local pool = {}
+local opened = {} -- the open ones, oldest first
 
 local function take(digits)
   local free = pool[digits]
@@ -27,12 +30,44 @@ end
 
 function M:_open()
   if not self._h then
+    if #opened >= OPEN_MAX then
+      opened[1]:close()
+    end
     self._h = take(self._digits)
+    opened[#opened + 1] = self
     if self._text then
       assert(self._h:decode_add(self._text))
     end
   end
   return self._h
+end
+
+-- The sum of several, which go to rest; it is the only one that holds anything, where there is no other.
+function M.sum(digits, list)
+  local filled = {}
+  for _, sum in ipairs(list) do
+    if sum:text() then
+      filled[#filled + 1] = sum
+    end
+  end
+  if #filled == 1 then
+    return filled[1]
+  end
+  local total = M.new(digits)
+  for _, sum in ipairs(filled) do
+    total:merge(sum)
+  end
+  total:close()
+  return total
+end
+
+local function forget(sum)
+  for i, other in ipairs(opened) do
+    if other == sum then
+      table.remove(opened, i)
+      return
+    end
+  end
 end
 
 -- Adds an encoded histogram. Returns true, or nil, message when it is damaged or of other digits.
@@ -59,6 +94,7 @@ function M:close()
   if h then
     self._text = self._text or (h:count() > 0 and h:encode() or nil)
     self._h = nil
+    forget(self)
     give(self._digits, h)
   end
 end

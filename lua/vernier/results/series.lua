@@ -72,15 +72,18 @@ function M:_row(from_us, to_us)
   return row
 end
 
--- Adds an interval: from and to in us since the round's start, its counters, and texts {response = {…}, service = {…}}.
+-- Adds an interval: from and to in us since the round's start, its counters, and of each of its operations the encoded
+-- histograms by clock.
 function M:add(from_us, to_us, counters, texts)
   local row = self:_row(from_us, to_us)
   for _, name in ipairs(COUNTERS) do
     row[name] = row[name] + (counters[name] or 0)
   end
-  for _, clock in ipairs({ "response", "service" }) do
-    for _, text in ipairs(texts[clock]) do
-      row[clock]:add(text)
+  for _, by_clock in ipairs(texts) do
+    for _, clock in ipairs({ "response", "service" }) do
+      if by_clock[clock] then
+        row[clock]:add(by_clock[clock])
+      end
     end
   end
 end

@@ -3,33 +3,28 @@
 -- Invariants of the figures, whatever was lost: submitted = ok + failed + unfinished; a rate is nil where one
 -- transaction or none makes it meaningless; nothing is ever infinite or not a number.
 local errors = require("vernier.results.errors")
-local merged = require("vernier.results.merged")
+local findings = require("vernier.results.findings")
+local part = require("vernier.results.part")
 local series = require("vernier.results.series")
+local sorted = require("vernier.sorted")
 
 local M = {}
 M.__index = M
 
-M.CLOCKS = { "response", "service", "lateness", "blocked" }
-local LOAD_COUNTERS = { "runs", "empty", "dropped", "late" }
-local OP_COUNTERS = { "submitted", "ok", "failed", "unfinished", "trimmed" }
+local number = part.number
+local SUSPECT_SHARE = 0.8 -- RadarGun's rule, applied to transactions
 
-local function number(value)
-  value = tonumber(value)
-  return value and value == value and math.abs(value) < math.huge and value or 0
+local function list(value)
+  return type(value) == "table" and value or {}
 end
 
-local function zeros(names, into)
-  for _, name in ipairs(names) do
-    into[name] = 0
+-- The manager's map from worker index to group name; keys of JSON objects are texts.
+local function groups_of(spec)
+  local groups = {}
+  for index, name in pairs(spec.group_of or {}) do
+    groups[tonumber(index) or index] = name
   end
-  return into
-end
-
-local function clocks(digits, into)
-  for _, clock in ipairs(M.CLOCKS) do
-    into[clock] = merged.new(digits)
-  end
-  return into
+  return groups
 end
 
 -- spec: the manager's test record; a test that only its workers know of is made from {test = …}.
@@ -39,15 +34,18 @@ function M.new(spec)
     spec = spec,
     id = spec.test,
     digits = digits >= 1 and digits <= 5 and digits or 3,
-    total = zeros(OP_COUNTERS, zeros(LOAD_COUNTERS, {})),
     last_due_us = 0,
     first_us = nil,
     last_finish_us = 0,
     to_us = 0,
     reasons = {},
-    _ops = {},
-    _workers = {},
+    findings = {}, -- of rate controllers, see vernier.results.findings
+    _groups = groups_of(spec),
+    _parts = {}, -- by worker, then by thread (false: none)
+    _threads = {}, -- of loads, by worker and name
+    _sources = {}, -- the journals that hold it, see vernier.results.intervals
     _errors = errors.new(),
+    _sums = {},
   }, M)
   self._series = series.new(self.digits)
   return self
@@ -67,75 +65,58 @@ function M:ended(record)
   end
 end
 
-function M:_operation(name)
-  local op = self._ops[name]
-  if not op then
-    op = clocks(self.digits, zeros(OP_COUNTERS, { name = name }))
-    self._ops[name] = op
-  end
-  return op
+local function load_key(record)
+  return number(record.worker) .. "\0" .. tostring(record.load)
 end
 
-function M:_worker(index)
-  local w = self._workers[index]
-  if not w then
-    w = zeros(OP_COUNTERS, zeros(LOAD_COUNTERS, { worker = index, cpu_us = 0, longest_stall_us = 0, open = 0 }))
-    w.response = merged.new(self.digits)
-    self._workers[index] = w
+-- The part that a worker's record belongs to: which thread a load is, its begin record has said.
+function M:_part(record)
+  local worker, thread = number(record.worker), self._threads[load_key(record)] or false
+  local threads = self._parts[worker] or {}
+  self._parts[worker] = threads
+  if not threads[thread] then
+    threads[thread] = part.new(self.digits, worker, thread or nil)
   end
-  return w
+  return threads[thread]
 end
 
-function M:begun(record)
-  local w = self:_worker(number(record.worker))
-  w.pid = record.pid
-  w.open = w.open + 1
+-- Where its records are: from the first of a journal on, for so many loads; what a live file held is kept.
+function M:_source(path)
+  local source = self._sources[path]
+  if not source then
+    source = { path = path, loads = 0, live = {} }
+    self._sources[path] = source
+  end
+  return source
+end
+
+function M:begun(record, path, offset)
+  local source = self:_source(path)
+  source.offset, source.loads = source.offset or offset, source.loads + 1
+  self._threads[load_key(record)] = tonumber(record.thread)
+  local p = self:_part(record)
+  p.pid = record.pid
+  p.open = p.open + 1
+end
+
+-- Of the load so far: each record that has them knows more than the one before.
+local function note_vitals(p, record)
+  if type(record.vitals) == "table" then
+    p.vitals = record.vitals
+  end
 end
 
 function M:load_ended(record)
-  local w = self:_worker(number(record.worker))
-  w.open = w.open - 1
-  w.cpu_us = w.cpu_us + number(record.cpu_us)
-  w.longest_stall_us = math.max(w.longest_stall_us, number(record.longest_stall_us))
+  local p = self:_part(record)
+  p.open = p.open - 1
+  note_vitals(p, record)
   if record.status == "failed" then
-    w.failed_reason = w.failed_reason or tostring(record.reason or "failed")
+    p.failed_reason = p.failed_reason or tostring(record.reason or "failed")
   end
 end
 
-local function add_counters(names, record, ...)
-  for i = 1, select("#", ...) do
-    local into = select(i, ...)
-    for _, name in ipairs(names) do
-      into[name] = into[name] + number(record[name])
-    end
-  end
-end
-
-function M:_add_times(op, worker, h, texts)
-  local damage
-  for _, clock in ipairs(M.CLOCKS) do
-    local text = type(h) == "table" and h[clock]
-    if type(text) == "string" then
-      local ok, message = op[clock]:add(text)
-      if ok and texts[clock] then
-        table.insert(texts[clock], text)
-      end
-      if ok and clock == "response" then
-        worker.response:add(text)
-      end
-      damage = damage or not ok and message
-    end
-  end
-  return damage
-end
-
-function M:_add_operation(record, worker, sums, texts, from_us, to_us)
-  local op = self:_operation(tostring(record.name))
-  add_counters(OP_COUNTERS, record, op, worker, sums, self.total)
-  for class, count in pairs(type(record.classes) == "table" and record.classes or {}) do
-    self._errors:count_class(tostring(class), number(count), from_us, to_us)
-  end
-  return self:_add_times(op, worker, record.h, texts)
+function M:found(record)
+  self.findings[#self.findings + 1] = findings.read(record)
 end
 
 function M:_add_window(record)
@@ -148,111 +129,69 @@ function M:_add_window(record)
   self.to_us = math.max(self.to_us, number(record.to_us), self.last_finish_us)
 end
 
-local function list(value)
-  return type(value) == "table" and value or {}
-end
-
--- Adds an interval. Returns a message if a histogram in it is damaged; everything else in it counts.
-function M:add_interval(record)
-  local worker = self:_worker(number(record.worker))
-  local from_us = math.max(0, number(record.from_us))
-  local to_us = math.max(from_us, number(record.to_us))
-  local sums, texts, damage = zeros(OP_COUNTERS, {}), { response = {}, service = {} }, nil
-  add_counters(LOAD_COUNTERS, record, worker, self.total)
-  for _, name in ipairs(LOAD_COUNTERS) do
-    sums[name] = number(record[name])
-  end
+function M:_add_errors(record, from_us, to_us)
   for _, op in ipairs(list(record.ops)) do
-    damage = self:_add_operation(op, worker, sums, texts, from_us, to_us) or damage
+    for class, count in pairs(list(op.classes)) do
+      self._errors:count_class(tostring(class), number(count), from_us, to_us)
+    end
   end
   for _, e in ipairs(list(record.errors)) do
     self._errors:add(e.class, e.message, number(e.count), number(e.first_us), number(e.last_us))
   end
+end
+
+-- Adds an interval. Returns a message if a histogram in it is damaged; everything else in it counts.
+function M:add_interval(record, path, offset)
+  local source = self:_source(path)
+  source.offset = source.offset or offset
+  if not offset then
+    table.insert(source.live, record)
+  end
+  local p = self:_part(record)
+  local from_us = math.max(0, number(record.from_us))
+  local to_us = math.max(from_us, number(record.to_us))
+  local counters, texts, damage = part.zeros(part.OP_COUNTERS, part.zeros(part.LOAD_COUNTERS, {})), {}, nil
+  part.add_counters(part.LOAD_COUNTERS, record, p, counters)
+  for _, op in ipairs(list(record.ops)) do
+    local op_texts, op_damage = p:add_operation(op)
+    part.add_counters(part.OP_COUNTERS, op, counters)
+    texts[#texts + 1], damage = op_texts, op_damage or damage
+  end
+  note_vitals(p, record)
+  self:_add_errors(record, from_us, to_us)
   self:_add_window(record)
-  self._series:add(from_us, to_us, sums, texts)
+  self._series:add(from_us, to_us, counters, texts)
   self.measured = true
   return damage
+end
+
+function M:_each_part(f)
+  for _, threads in pairs(self._parts) do
+    for _, p in pairs(threads) do
+      f(p)
+    end
+  end
 end
 
 -- No more records of this worker: histograms go to rest.
 function M:worker_done()
   self._series:close()
-  for _, op in pairs(self._ops) do
-    for _, clock in ipairs(M.CLOCKS) do
-      op[clock]:close()
-    end
-  end
-  for _, w in pairs(self._workers) do
-    w.response:close()
-  end
+  self:_each_part(part.close)
 end
 
 -- ---- what follows from them ----
 
--- A killed worker's open transactions are unfinished. A lost record can have held their submission.
-local function conserve(c)
-  local finished = c.ok + c.failed
-  c.submitted = math.max(c.submitted, finished)
-  c.unfinished = c.submitted - finished
-end
-
-local function sorted(map, key)
-  local out = {}
-  for _, value in pairs(map) do
-    out[#out + 1] = value
-  end
-  table.sort(out, function(a, b)
-    return a[key] < b[key]
-  end)
-  return out
-end
-
-local function add_up(total, ops)
-  zeros(OP_COUNTERS, total)
-  for _, op in ipairs(ops) do
-    conserve(op)
-    add_counters(OP_COUNTERS, op, total)
-  end
-end
-
-function M:_merge_operations()
-  self.operations = sorted(self._ops, "name")
-  add_up(self.total, self.operations)
-  if #self.operations == 1 then
-    for _, clock in ipairs(M.CLOCKS) do
-      self[clock] = self.operations[1][clock]
-    end
-    return
-  end
-  clocks(self.digits, self)
-  for _, op in ipairs(self.operations) do
-    for _, clock in ipairs(M.CLOCKS) do
-      self[clock]:merge(op[clock])
-    end
-  end
-  for _, clock in ipairs(M.CLOCKS) do
-    self[clock]:close()
-  end
-end
-
-function M:_worker_status(w)
-  if w.open > 0 then
-    return self.status == "interrupted" and "interrupted" or "lost"
-  end
-  return w.failed_reason and "failed" or "ok"
-end
-
-function M:_judge()
-  self.status = self.end_status or "interrupted"
+function M:_judge(running)
+  self.status = self.end_status or running and "running" or "interrupted"
   local t = self.total
-  if t.submitted > 0 and t.ok == 0 and self.status ~= "interrupted" then
+  if t.submitted > 0 and t.ok == 0 and (self.status == "ok" or self.status == "failed") then
     local reason = ("none of %.0f transactions succeeded"):format(t.submitted)
     if (t.failed > 0 or self.status == "ok") and self.reasons[1] ~= reason then -- the manager may have said it, too
       table.insert(self.reasons, 1, reason)
     end
     self.status = "failed"
   end
-  if not self.end_status then
+  if self.status == "interrupted" and not self.end_status then
     self.reasons[#self.reasons + 1] = self.start_us and "the run ended before this round did"
       or "the run ended before this round started"
   end
@@ -271,13 +210,13 @@ local function schedule_us(self)
   return due > 1 and self.last_due_us * due / (due - 1) or 0
 end
 
--- A round that did not last as long as it was meant to is as long as it lasted.
+-- A round that did not last as long as it was meant to, also because its controller was done, is as long as it lasted.
 function M:_length_us()
   local duration = tonumber(self.spec.duration)
   if not duration then
     return schedule_us(self)
   end
-  return self.status == "ok" and duration * 1e6 or math.min(duration * 1e6, self:_observed_us())
+  return math.min(duration * 1e6, self:_observed_us())
 end
 
 local function per_second(n, us)
@@ -296,8 +235,9 @@ function M:_trimmed_rates(c, ok)
 end
 
 -- {send_rate, throughput, goodput} of the counters c in transactions a second; ok: how many are in its response times.
+-- The window is that of the whole test, also for a part of it: so rates of parts add up.
 function M:_rates(c, ok)
-  if c.trimmed > 0 then
+  if self.total.trimmed > 0 then
     return self:_trimmed_rates(c, ok)
   end
   local finished = c.ok + c.failed
@@ -308,9 +248,18 @@ function M:_rates(c, ok)
   }
 end
 
-local function with_figures(self, c, into)
-  for _, clock in ipairs(M.CLOCKS) do
-    into[clock .. "_time"] = c[clock]:figures()
+local function copy(names, from, into)
+  for _, name in ipairs(names) do
+    into[name] = from[name]
+  end
+  return into
+end
+
+-- Adds the counters, rates and times (ns) of a sum.
+function M:_figures(sum, into)
+  copy(part.OP_COUNTERS, sum, into)
+  for _, clock in ipairs(part.CLOCKS) do
+    into[clock .. "_time"] = sum[clock]:figures()
   end
   local response = into.response_time
   for name, rate in pairs(self:_rates(into, response and response.count or 0)) do
@@ -319,40 +268,174 @@ local function with_figures(self, c, into)
   return into
 end
 
-local function copy(names, from, into)
-  for _, name in ipairs(names) do
-    into[name] = from[name]
+-- ---- workers and their threads ----
+
+function M:_part_status(p)
+  if p.open > 0 then
+    local same = self.status == "interrupted" or self.status == "running"
+    return same and self.status or "lost"
   end
+  return p.failed_reason and "failed" or "ok"
+end
+
+-- Vitals are of the whole process: of threads that run at the same time the greatest figures are those of all.
+local function worst_vitals(into, vitals)
+  for name, value in pairs(vitals) do
+    if type(value) == "number" and (not into[name] or math.abs(value) > math.abs(into[name])) then
+      into[name] = value
+    end
+  end
+end
+
+local WORST_FIRST = { "lost", "failed", "interrupted", "running", "ok" }
+
+local function worst(statuses)
+  for _, status in ipairs(WORST_FIRST) do
+    if statuses[status] then
+      return status
+    end
+  end
+end
+
+-- The figures of one thread or worker: the parts added up, and what their ends said.
+function M:_row(parts, into)
+  local sum = part.sum(self.digits, parts)
+  copy(part.LOAD_COUNTERS, sum, into)
+  self:_figures(sum, into)
+  local statuses = {}
+  into.vitals = {}
+  for _, p in ipairs(parts) do
+    statuses[self:_part_status(p)] = true
+    into.pid = into.pid or p.pid
+    into.reason = into.reason or p.failed_reason
+    worst_vitals(into.vitals, p.vitals)
+  end
+  into.status = worst(statuses)
+  into.reason = into.reason or into.status == "lost" and "its journal ends in the middle of the round" or nil
   return into
 end
 
-function M:_finish_worker(w)
-  conserve(w)
-  w.status = self:_worker_status(w)
-  w.reason = w.failed_reason or w.status == "lost" and "its journal ends in the middle of the round" or nil
-  w.response_time = w.response:figures()
+local function by_thread(a, b)
+  return (a.thread or -1) < (b.thread or -1)
 end
 
--- Computes everything once all records are in.
-function M:finish()
-  self:worker_done()
-  self:_merge_operations()
-  self:_judge()
-  self.workers = sorted(self._workers, "worker")
-  for _, w in ipairs(self.workers) do
-    self:_finish_worker(w)
+function M:_worker(index)
+  local parts, threads = {}, {}
+  for _, p in pairs(self._parts[index]) do
+    parts[#parts + 1] = p
   end
+  table.sort(parts, by_thread)
+  for _, p in ipairs(parts) do
+    if p.thread then
+      threads[#threads + 1] = self:_row({ p }, { thread = p.thread })
+    end
+  end
+  return self:_row(parts, { worker = index, group = self._groups[index], threads = threads })
+end
+
+-- Work done: transactions, or runs where none was sent.
+local function work_of(row, total)
+  return total.submitted > 0 and row.submitted or row.runs
+end
+
+local function mark_suspects(workers, total)
+  local average = #workers > 0 and work_of(total, total) / #workers or 0
+  for _, w in ipairs(workers) do
+    w.suspect = work_of(w, total) < SUSPECT_SHARE * average
+  end
+end
+
+local function sorted_keys(map)
+  local keys = {}
+  for key in pairs(map) do
+    keys[#keys + 1] = key
+  end
+  table.sort(keys)
+  return keys
+end
+
+-- The way of a transaction, as far as its marks tell.
+local function comes_before(a, b)
+  local x, y = a.response_time, b.response_time
+  if x.p50 ~= y.p50 then
+    return x.p50 < y.p50
+  elseif x.mean ~= y.mean then
+    return x.mean < y.mean
+  end
+  return a.name < b.name
+end
+
+-- {name, count, response_time, service_time} of each mark, by the median of its response time.
+local function mark_figures(marks)
+  local out = {}
+  for _, mark in ipairs(marks) do
+    local response, service = mark.response:figures(), mark.service:figures()
+    if response then
+      out[#out + 1] = { name = mark.name, count = response.count, response_time = response, service_time = service }
+    end
+  end
+  table.sort(out, comes_before)
+  return out
+end
+
+-- Computes everything once all records are in. running: whoever has not ended is still at it.
+function M:finish(running)
+  self:worker_done()
+  self:_each_part(part.conserve)
+  self.total = self:sum({})
+  self:_judge(running)
+  self.workers = {}
+  for i, index in ipairs(sorted_keys(self._parts)) do
+    self.workers[i] = self:_worker(index)
+  end
+  mark_suspects(self.workers, self.total)
   self.errors = self._errors:list()
   self.seconds = self:_observed_us() / 1e6
-  self.figures = with_figures(self, self, copy(OP_COUNTERS, self.total, copy(LOAD_COUNTERS, self.total, {})))
+  self.figures = self:_figures(self.total, copy(part.LOAD_COUNTERS, self.total, {}))
   self.operation_figures = {}
-  for i, op in ipairs(self.operations) do
-    self.operation_figures[i] = with_figures(self, op, copy(OP_COUNTERS, op, { name = op.name }))
+  for i, op in ipairs(self.total.operations) do
+    self.operation_figures[i] = self:_figures(op, { name = op.name, marks = mark_figures(op.marks) })
   end
 end
 
-function M:operation(name)
-  return self._ops[name]
+-- ---- what is asked of it ----
+
+function M:_select(selection)
+  local parts, worker, thread = {}, selection.worker, selection.thread
+  self:_each_part(function(p)
+    if (worker == nil or p.worker == worker) and (thread == nil or p.thread == thread) then
+      parts[#parts + 1] = p
+    end
+  end)
+  return parts
+end
+
+-- What a part of the test adds up to (vernier.results.part.sum). selection: operation (name), worker (index), thread
+-- (number); what is not given is not chosen by. nil where nothing was measured of that.
+function M:sum(selection)
+  local key = ("%s\0%s\0%s"):format(selection.operation or "", selection.worker or "", selection.thread or "")
+  if self._sums[key] == nil then
+    local parts = self:_select(selection)
+    local sum = part.sum(self.digits, parts, selection.operation)
+    local whole = next(selection) == nil
+    self._sums[key] = (whole or #parts > 0 and (not selection.operation or #sum.operations > 0)) and sum or false
+  end
+  return self._sums[key] or nil
+end
+
+-- The counters, rates (1/s) and times (ns) of such a part; nil where nothing was measured of it.
+function M:selected(selection)
+  local sum = self:sum(selection)
+  return sum and self:_figures(sum, {})
+end
+
+-- Its journals, as sorted by their names: {path, offset, loads, live}.
+function M:sources()
+  local sources = {}
+  for i, path in ipairs(sorted(self._sources)) do
+    sources[i] = self._sources[path]
+  end
+  return sources
 end
 
 function M:rows(limit)

@@ -136,12 +136,35 @@ add("caliper-fabric-gateway-querystrategy", { type = "enum", default = "msp_roun
 add("vernier-workers", { type = "integer", min = 1, short = { "workers", "w" },
   doc = "number of workers instead of the benchmark file's" })
 add("vernier-seed", { type = "integer", min = 0, short = { "seed" }, doc = "of all random numbers; else a new one per run" })
+text("vernier-only", nil, "cells of the matrix that are run: config=A|B,size=3,repetition=1", { short = { "only" } })
 add("vernier-pacing", { type = "enum", values = { "auto", "precise", "economical", "batched" }, default = "auto",
   doc = "how a due time is awaited: with a bounded spin, without, in ticks of 1 ms; auto: precise where workers + 1 <= cores" })
 text("vernier-runs-path", "runs", "folder of the run directories, in the workspace")
 add("vernier-on-failure", { type = "enum", values = { "continue", "stop" }, default = "continue",
   doc = "after a failed round: go on with the next, or stop" })
+text("vernier-calibration", nil,
+  "file of vernier calibrate; else vernier/calibration.json in $XDG_STATE_HOME, or in ~/.local/state")
 flag("vernier-strict", false, "exit status 5 when the run is INVALID", { short = { "strict" } })
+local function limit(name, default, doc)
+  add("vernier-limit-" .. name, { type = "number", min = 0, default = default, unit = "share", doc = doc })
+end
+
+local function limit_ms(name, default, doc)
+  ms("vernier-limit-" .. name, default, doc, { min = 0 })
+end
+
+limit("late", 0.01, "runs that start late: more make a run SUSPECT, ten times as many INVALID")
+limit("dropped", 0.01, "runs that are dropped: one makes a run SUSPECT, more than this INVALID")
+limit_ms("lateness", 50, "99th percentile of lateness: more makes a run INVALID")
+limit("cpu", 0.9,
+  "what a worker uses of the CPU time that it can have, waiting for due times apart: more makes a run SUSPECT, or INVALID "
+  .. "where an open model was late")
+limit("wait", 0.25, "time for which a worker wants a core and other processes have it: more makes a run SUSPECT")
+limit("steal", 0.05, "the machine's time that its hypervisor takes: more makes a run SUSPECT")
+limit("interruptions", 0.02, "a worker's time that the machine takes from it as it waits for due times: more makes a run SUSPECT")
+limit_ms("stall", 50, "longest time for which a worker's loop does not turn: more makes a run SUSPECT")
+limit_ms("pause", 1, "longest pause of a worker's garbage collector: more makes a run SUSPECT")
+limit_ms("clock-step", 100, "movement of the wall clock against the monotonic one: more makes a run SUSPECT")
 seconds("vernier-drain", nil, "how long answers are awaited after a round; else the request timeout, at most 30 s")
 seconds("vernier-hook-timeout", 30, "a hook that keeps the loop from turning for so long hangs", { min = 0.1 })
 seconds("vernier-worker-timeout", 3, "a worker that is silent for so long is dead", { min = 0.1 })

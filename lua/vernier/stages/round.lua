@@ -1,32 +1,31 @@
 -- A Caliper round: one load on every worker, started at one agreed instant.
-local tests = require("vernier.tests")
+local load_stage = require("vernier.stage.load")
+local tests = require("vernier.manager.tests")
 
 local M = {
   where = "workers",
-  options = { index = { type = "integer", required = true, doc = "1-based number of the round in the benchmark file" } },
+  options = {
+    index = { type = "integer", min = 1, doc = "1-based number of the round in the benchmark file" },
+    round = { type = "table", doc = "or the round itself, as in a benchmark file" },
+  },
 }
 
--- ---- on the manager ----
-
 -- What every worker needs; also opens the test.
-function M:data(ctx)
-  local manager = ctx.manager
-  local round = manager.benchmark.rounds[self.options.index]
-  self._round = round
-  local data = tests.open(manager, round, self.options.index)
-  self._drain = data.drain
-  local prepared, message = manager:prepared()
-  if not prepared then
-    error(message, 0)
+function M:data(ctx, options)
+  local index = options.index
+  if (index == nil) == (options.round == nil) then
+    error("needs one of index and round", 0)
   end
-  data.prepared = prepared
+  local round = index and ctx.manager.benchmark.rounds[index] or tests.resolve(ctx, options.round)
+  self._round = round
+  local data = tests.open(ctx, round, { index = index })
+  self._drain = data.drain
+  data.prepared = load_stage.prepared(ctx)
   return data
 end
 
--- Seconds that the round may take from its start: bounded by its duration; by number, by its own progress.
 function M:deadline(ctx)
-  local round = self._round
-  return round.timeout or round.duration and round.duration + self._drain + ctx.stage_timeout
+  return load_stage.deadline(ctx, self._round, self._drain)
 end
 
 -- Seconds for which answers are awaited when the round is stopped.
@@ -34,57 +33,15 @@ function M:drain()
   return self._drain
 end
 
-local function reasons_of(acks)
-  local reasons, submitted, ok = {}, 0, 0
-  for _, ack in ipairs(acks) do
-    if ack.error and not ack.stopped then
-      reasons[#reasons + 1] = ("worker %d %s"):format(ack.worker, ack.error)
-    end
-    local totals = type(ack.payload) == "table" and ack.payload or {}
-    submitted, ok = submitted + (totals.submitted or 0), ok + (totals.ok or 0)
-  end
-  if #reasons == 0 and submitted > 0 and ok == 0 then
-    reasons[1] = ("none of %d transactions succeeded"):format(submitted)
-  end
-  return reasons
-end
-
 function M:acks(_, acks)
-  local reasons = reasons_of(acks)
+  local reasons = load_stage.reasons(acks)
   return #reasons > 0 and "fail" or "ok", reasons
-end
-
--- ---- on a worker ----
-
-local function call_connector(ctx, hook, ...)
-  local connector = ctx.connector
-  if connector and connector[hook] then
-    return connector[hook](connector, ...)
-  end
-end
-
-local function run_load(ctx, data)
-  local load, message = ctx:new_load(data)
-  if not load then
-    return nil, "failed to prepare: " .. message
-  end
-  local start_ns, reason = ctx:barrier()
-  if not start_ns then
-    load:cancel()
-    return nil, reason
-  end
-  load:start(start_ns)
-  local totals, failure, partial = load:join()
-  return totals or partial, failure
 end
 
 function M:run(ctx, _, data)
   local round = data.round
   round.prepared = type(data.prepared) == "table" and data.prepared[ctx.worker + 1]
-  call_connector(ctx, "open", round)
-  local totals, failure = run_load(ctx, data)
-  call_connector(ctx, "close", round)
-  return totals, failure
+  return load_stage.run(ctx, round, { data })
 end
 
 return M

@@ -1,2 +1,2 @@
 -- Runs the network file's start command and awaits its exit; what it leaves behind is the end command's business.
-return require("vernier.command").stage("start-command")
+return require("vernier.stage.command").stage("start-command")

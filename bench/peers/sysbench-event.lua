@@ -1,0 +1,3 @@
+-- An empty event for sysbench.
+-- luacheck: globals event
+function event() end

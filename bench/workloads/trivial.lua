@@ -1,0 +1,2 @@
+-- The smallest workload.
+return { run = function(_, ctx) ctx.sut:send("ping") end }

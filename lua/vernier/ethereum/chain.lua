@@ -1,0 +1,59 @@
+-- What a process needs to send transactions: the node, what it asks for gas, and who waits for blocks.
+local confirmation = require("vernier.ethereum.confirmation")
+local fees = require("vernier.ethereum.fees")
+local node = require("vernier.ethereum.node")
+
+local M = {}
+
+local Chain = {}
+Chain.__index = Chain
+
+-- options: of the connector; n: the number of this process among those that share the nodes. Inside a task. Raises an error
+-- where there is no node.
+function M.open(options, n)
+  local own = node.open(options)
+  return setmetatable({ node = own, home = own:endpoint(n), waits = options.confirmation ~= "none", _options = options }, Chain)
+end
+
+-- What the node asks for gas now: it can be sent to workers.
+function Chain:ask_fees()
+  return fees.ask(self.node, self._options.fees, self._options.gasPrice)
+end
+
+-- From now on transactions can be sent. asked: what ask_fees gave; waits: false where accepted is enough.
+function Chain:start(asked, waits)
+  local o = self._options
+  self.waits = waits
+  self.fees = fees.new(asked, self.node.chain_id)
+  if self.confirmation then
+    return
+  end
+  local waiting = confirmation.new(self.home, { mode = o.confirmation, blocks = o.transactionConfirmationBlocks,
+    timeout = o.confirmationTimeout, interval = o.pollInterval }, function(block)
+    self.fees:follow(block)
+  end)
+  self.node.on_notification = function(method, params)
+    if method == "eth_subscription" then
+      waiting:head(params.result)
+    end
+  end
+  self.node.on_connected = function(endpoint)
+    if endpoint == self.home then
+      waiting:connected()
+    end
+  end
+  local ok, failure = waiting:start()
+  if not ok then
+    error("eth_blockNumber: " .. tostring(failure), 0)
+  end
+  self.confirmation = waiting
+end
+
+function Chain:close()
+  if self.confirmation then
+    self.confirmation:stop()
+  end
+  self.node:close()
+end
+
+return M

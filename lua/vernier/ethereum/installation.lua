@@ -1,0 +1,194 @@
+-- What the manager does before a run: deploys contracts, gives money to accounts that are derived from one key, and says what
+-- each worker gets.
+local abi = require("vernier.ethereum.abi")
+local accounts = require("vernier.ethereum.accounts")
+local bytes = require("vernier.core.bytes")
+local contracts = require("vernier.ethereum.contracts")
+local quantity = require("vernier.ethereum.quantity")
+local scheduler = require("vernier.scheduler")
+local sender = require("vernier.ethereum.sender")
+local sorted = require("vernier.sorted")
+
+local M = {}
+
+local TRANSFER_GAS = 21000
+local SHARE = 0.9 -- of the balance, what derived accounts get together
+local ENOUGH = 0.5 -- of that: who has more from an earlier run gets nothing
+
+local Installation = {}
+Installation.__index = Installation
+
+-- chain: of vernier.ethereum.chain; options: of the connector; ctx: of the connector on the manager.
+function M.new(chain, options, ctx)
+  return setmetatable({ _chain = chain, _options = options, _ctx = ctx, _deployed = {} }, Installation)
+end
+
+local function sender_of(self, name)
+  local one = accounts.single(self._options, name)
+  if not one then
+    return nil
+  end
+  accounts.unlock(self._chain.node, one)
+  self._chain:start(self._chain:ask_fees(), true)
+  return sender.new(self._chain, one, self._chain.home)
+end
+
+local function deployer_of(self)
+  return sender_of(self, "contractDeployerAddress") or sender_of(self, "fromAddress")
+    or error("there is no account that deploys: write contractDeployerAddressPrivateKey (or, of an account that the node "
+      .. "holds, contractDeployerAddress)", 0)
+end
+
+local function code_of(name, entry, file)
+  local buffer = bytes.new()
+  if not buffer:put_hex(file.bytecode) then
+    error(("contract file %s has bytecode that is no whole number of bytes"):format(entry.path), 0)
+  end
+  local ok, message = pcall(function()
+    assert(abi.new(file.abi)).constructor:encode(buffer, entry.args)
+  end)
+  if not ok then
+    error(("contract %s: %s"):format(name, tostring(message):gsub("^[^:]+:%d+: ", "")), 0)
+  end
+  return buffer:hex()
+end
+
+-- The receipt, or nil; why there is none; the gas limit; the contract's file.
+local function deploy(self, deployer, name, entry)
+  local file = contracts.read(entry.path, self._ctx.workspace)
+  local code = code_of(name, entry, file)
+  local gas, failure = file.gas, nil
+  if not gas then
+    gas, failure = deployer:estimate(nil, code)
+  end
+  if not gas then
+    return nil, "eth_estimateGas: " .. tostring(failure)
+  end
+  local receipt, message = deployer:send(nil, code, nil, gas)
+  return receipt, message, gas, file
+end
+
+local function installed(entry, address, list)
+  return { address = address, abi = list, gas = entry.gas, estimateGas = entry.estimateGas }
+end
+
+local function has_code(self, address)
+  local code = self._chain.node:ask("eth_getCode", { address, "latest" })
+  return code ~= "0x" and code ~= "0x0"
+end
+
+-- Those that have an address must be there; those that have none are deployed, one after the other.
+function Installation:install()
+  local deployer
+  for _, name in ipairs(sorted(self._options.contracts)) do
+    local entry = self._options.contracts[name]
+    if entry.address then
+      if not has_code(self, entry.address) then
+        error(("there is no contract at %s, where the network file has %s%s"):format(entry.address, name,
+          entry.path and ": without address it is deployed from its path" or ""), 0)
+      end
+    else
+      deployer = deployer or deployer_of(self)
+      local receipt, message, gas, file = deploy(self, deployer, name, entry)
+      if not receipt or receipt.status ~= 1 then
+        error(("contract %s was not deployed: %s"):format(name, message or receipt.gasUsed == gas
+          and ("all of its gas, %.0f, was used"):format(gas) or "its constructor reverted"), 0)
+      end
+      self._deployed[name] = installed(entry, receipt.contractAddress, file.abi)
+      self._ctx.log(("ethereum: contract %s is at %s"):format(name, receipt.contractAddress))
+    end
+  end
+end
+
+-- Contracts by name as workers get them; raises an error where the install phase was left out and is needed.
+local function handed_over(self)
+  local list = {}
+  for _, name in ipairs(sorted(self._options.contracts)) do
+    local entry = self._options.contracts[name]
+    if entry.address then
+      list[name] = installed(entry, entry.address, entry.abi or contracts.read(entry.path, self._ctx.workspace).abi)
+    else
+      list[name] = self._deployed[name] or error(("contract %s has not been deployed in this run: the install phase does it, or "
+        .. "write its address"):format(name), 0)
+    end
+  end
+  return list
+end
+
+-- ---- money ----
+
+local function balance(self, address)
+  return tonumber(quantity.decimal(self._chain.node:ask("eth_getBalance", { address, "latest" })))
+end
+
+local function derived(options, workers)
+  local list = {}
+  for worker = 0, workers - 1 do
+    for _, one in ipairs(accounts.of_worker(options, worker, workers)) do
+      list[#list + 1] = one.address
+    end
+  end
+  return list
+end
+
+local function gas_to_give(self, from, to)
+  local gas = from:estimate(to, nil, 1)
+  return math.max(gas or 0, TRANSFER_GAS)
+end
+
+-- Wei to each, of which nothing is lost in the form that is sent: a double below 10^300 prints exactly.
+local function fund(self, from, list, each)
+  local left, failed, co = #list, nil, scheduler.current()
+  local gas = gas_to_give(self, from, list[1])
+  for _, address in ipairs(list) do
+    scheduler.spawn_later(function()
+      local receipt, message = from:send(address, nil, ("%.0f"):format(each), gas)
+      failed = failed or not receipt and message or receipt and receipt.status ~= 1 and "reverted" or nil
+      left = left - 1
+      if left == 0 then
+        scheduler.resume_later(co)
+      end
+    end)
+  end
+  coroutine.yield()
+  if failed then
+    error(("accounts derived from fromAddressPrivateKey got no money: %s"):format(failed), 0)
+  end
+end
+
+local function poor_of(self, list, each)
+  local poor = {}
+  for _, address in ipairs(list) do
+    if balance(self, address) < ENOUGH * each then
+      poor[#poor + 1] = address
+    end
+  end
+  return poor
+end
+
+local function give(self, workers)
+  local list = derived(self._options, workers)
+  local from = sender_of(self, "fromAddress")
+  local total = balance(self, from.address)
+  local each = self._options.fundPerAccount or math.floor(SHARE * total / #list)
+  local poor = each > 0 and poor_of(self, list, each) or {}
+  if poor[1] then
+    each = self._options.fundPerAccount or math.floor(SHARE * total / #poor)
+    fund(self, from, poor, each)
+    self._ctx.log(("ethereum: %d accounts derived from %s got %.0f wei each"):format(#poor, from.address, each))
+  end
+end
+
+-- What each of n workers gets: {contracts, fees, worker, workers}. Nothing secret: a worker has the options itself.
+function Installation:prepare(n)
+  if self._options.accountSharing == "derive" and accounts.is_derived(self._options, n) then
+    give(self, n)
+  end
+  local list, all, asked = {}, handed_over(self), self._chain:ask_fees()
+  for worker = 0, n - 1 do
+    list[worker + 1] = { contracts = all, fees = asked, worker = worker, workers = n }
+  end
+  return list
+end
+
+return M

@@ -1,0 +1,57 @@
+-- vernier init: the starter that it writes checks, runs, and overwrites nothing.
+local bench = require("spec.support.bench")
+local support = require("spec.support")
+
+describe("vernier init", function()
+  it("writes a starter that passes the check and runs as it is", function()
+    local dir = support.tmpdir()
+    local r = support.vernier({ "init", "my bench/first", cwd = dir })
+    assert.are.equal(0, r.status, r.stderr)
+    local folder = dir .. "/my bench/first"
+    local check = support.vernier({ "check", "benchmark.yaml", "network.yaml", cwd = folder })
+    assert.are.same({ 0, "", "" }, { check.status, check.stdout, check.stderr })
+    -- By the line that it has printed.
+    local line = r.stdout:match("\nNow: ([^\n]+)")
+    support.run({ "ln", "-s", support.binary, dir .. "/vernier" })
+    r = support.run({ "sh", "-c", line, cwd = dir, env = { PATH = dir .. ":" .. os.getenv("PATH") } })
+    assert.are.equal(0, r.status, r.stderr)
+    local tests = support.summary(folder).tests
+    assert.are.same({ "fixed-rate", 300, "closed" }, { tests[1].label, tests[1].ok, tests[2].label })
+    assert.are.equal(2, #tests[1].operations)
+    assert.is_true(tests[2].ok > 1000, tests[2].ok)
+    assert.is_truthy(io.open(folder .. "/report.html"))
+  end)
+
+  it("runs against an HTTP service by its commented lines", function()
+    local dir, nginx = support.tmpdir(), support.nginx()
+    assert.are.equal(0, support.vernier({ "init", ".", cwd = dir }).status)
+    local text = support.read_file(dir .. "/network.yaml")
+    text = text:gsub("  connector: noop\n  # connector: http", "  connector: http"):gsub("\nnoop:\n  latency[^\n]*\n", "\n")
+    text = text:gsub("# (http:\n)#(   url: )[^\n]*\n#(   connections[^\n]*\n)#(   timeout[^\n]*\n)",
+      function(a, b, c, d) return a .. b .. nginx.url .. "\n" .. c .. d end)
+    support.write_file(dir .. "/network.yaml", text)
+    local r = bench.run(dir)
+    nginx.stop()
+    assert.are.equal(0, r.status, r.stderr)
+    local test = support.summary(dir).tests[1]
+    assert.are.same({ 300, 300 }, { test.runs, test.ok })
+  end)
+
+  it("overwrites nothing", function()
+    local dir = support.workspace({ ["workload.lua"] = "mine", ["README.md"] = "mine" })
+    local r = support.vernier({ "init", dir })
+    assert.are.equal(2, r.status)
+    assert.matches("has workload.lua, README.md already", r.stderr, 1, true)
+    assert.are.equal("mine", support.read_file(dir .. "/workload.lua"))
+    assert.is_nil(io.open(dir .. "/benchmark.yaml"))
+  end)
+
+  it("wants one folder, which can be made", function()
+    assert.are.equal(2, support.vernier({ "init" }).status)
+    assert.are.equal(2, support.vernier({ "init", "a", "b" }).status)
+    local dir = support.workspace({ file = "" })
+    local r = support.vernier({ "init", dir .. "/file/x" })
+    assert.are.equal(1, r.status)
+    assert.matches("file", r.stderr, 1, true)
+  end)
+end)

@@ -1,0 +1,107 @@
+local readiness = require("vernier.readiness")
+local scheduler = require("vernier.scheduler")
+local server = require("vernier.server")
+local support = require("spec.support")
+local addresses = require("vernier.url")
+
+local function with_server(fn, on_request)
+  return scheduler.run(function()
+    local s = assert(server.new({ port = 0 }, on_request or function(self, request, _, path)
+      self:reply(request, path == "/ok" and 204 or 500, nil, "")
+    end))
+    local results = { pcall(fn, s.port, s) }
+    s:close()
+    if not results[1] then
+      error(results[2], 0)
+    end
+    return unpack(results, 2)
+  end)
+end
+
+local function url(port, path)
+  return assert(addresses.page(("http://127.0.0.1:%d%s"):format(port, path)))
+end
+
+describe("the port probe", function()
+  it("says why nobody is met", function()
+    scheduler.run(function()
+      local port = support.free_port()
+      local ok, why = readiness.port("127.0.0.1", port, 5)
+      assert.is_false(ok)
+      assert.are.equal(("port %d of 127.0.0.1: connection refused"):format(port), why)
+      ok, why = readiness.port("no-such-host.invalid", 80, 10)
+      assert.is_false(ok)
+      assert.matches("^port 80 of no%-such%-host.invalid: .", why)
+    end)
+  end)
+
+  it("ends at its deadline where nothing answers", function()
+    scheduler.run(function()
+      local from = scheduler.now()
+      local ok, why = readiness.port("192.0.2.1", 80, 0.2) -- TEST-NET-1: no route, or silence
+      assert.is_false(ok)
+      assert.is_string(why)
+      assert.is_true(scheduler.now() - from < 3e9 * support.slow)
+    end)
+  end)
+
+  it("meets who listens, by address and by any address of a name, and sends nothing", function()
+    local asked = 0
+    with_server(function(port, s)
+      assert.is_true((readiness.port("127.0.0.1", port, 5)))
+      assert.is_true((readiness.port("localhost", port, 5)))
+      scheduler.sleep(20e6)
+      assert.are.equal(0, s:connections())
+    end, function() asked = asked + 1 end)
+    assert.are.equal(0, asked)
+  end)
+end)
+
+describe("the HTTP probe", function()
+  it("wants any good status, or the one that is named", function()
+    with_server(function(port)
+      assert.is_true((readiness.http(url(port, "/ok"), nil, 5)))
+      assert.is_true((readiness.http(url(port, "/ok"), 204, 5)))
+      local ok, why = readiness.http(url(port, "/ok"), 200, 5)
+      assert.is_false(ok)
+      assert.matches("/ok gives status 204", why, 1, true)
+      assert.is_false((readiness.http(url(port, "/other"), nil, 5)))
+      assert.is_true((readiness.http(url(port, "/other"), 500, 5)))
+    end)
+  end)
+
+  it("is false where nobody listens, and where nobody answers in time", function()
+    scheduler.run(function()
+      local ok, why = readiness.http(url(support.free_port(), "/"), nil, 5)
+      assert.is_false(ok)
+      assert.matches("refused", why)
+    end)
+    with_server(function(port)
+      local ok, why = readiness.http(url(port, "/"), nil, 0.1)
+      assert.is_false(ok)
+      assert.matches("http://127.0.0.1:", why, 1, true)
+    end, function() end)
+  end)
+end)
+
+describe("the text probe", function()
+  it("finds patterns with a capture, and other texts as they stand", function()
+    assert.is_nil(readiness.find("starting", "listening"))
+    assert.is_nil(readiness.find("starting", "[ready]"))
+    assert.are.equal("7000", readiness.find("x\nlistening on :7000\n", "listening on .-:(%d+)"))
+    assert.are.equal("port 7", readiness.find("at port 7.", "port %d"))
+    assert.are.equal("[ready]", readiness.find("now [ready] (1)", "[ready]"))
+    assert.are.equal("up - 3", readiness.find("up - 3 nodes", "up - 3"))
+  end)
+
+  it("refuses a broken pattern", function()
+    for _, text in ipairs({ "port (%d", "port %d)", "[%d", "%d%", ".*)(" }) do
+      local ok, why = readiness.check_pattern(text)
+      assert.is_nil(ok, text)
+      assert.matches("is no Lua pattern", why)
+    end
+    for _, text in ipairs({ "(up", "[up", "100", "port (%d+)", "[]%d]+", "%(%d%)", "[^]]%d" }) do
+      assert.are.equal(text, (readiness.check_pattern(text)))
+    end
+  end)
+end)
