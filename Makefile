@@ -30,7 +30,7 @@ SRC := $(filter-out src/embed.c,$(wildcard src/*.c))
 OBJ := $(SRC:src/%.c=$(O)/%.o) $(O)/embed.o
 LUA := $(sort $(shell find lua connectors workloads ratecontrollers -name '*.lua')) $(wildcard annotations/*.lua)
 
-.PHONY: all deps demo-deps test unit functional lint check demo format fuzz doc bench bench-deps clean help FORCE
+.PHONY: all deps demo-deps test unit functional integration lint check demo format fuzz doc bench bench-deps clean help FORCE
 .DELETE_ON_ERROR:
 all: $(O)/vernier
 
@@ -71,9 +71,10 @@ $(O):
 
 # ---- specs: busted inside the binary, TAP under prove, one process per file ----
 
-UNIT       := $(sort $(wildcard spec/unit/*_spec.lua))
-FUNCTIONAL := $(sort $(wildcard spec/functional/*_spec.lua spec/integration/*_spec.lua))
-LIMIT      ?= 180
+UNIT        := $(sort $(wildcard spec/unit/*_spec.lua))
+FUNCTIONAL  := $(sort $(wildcard spec/functional/*_spec.lua))
+INTEGRATION := $(sort $(wildcard spec/integration/*_spec.lua))
+LIMIT       ?= 180
 # A spec that passes closes its Lua state, and that closes everything: what is left then is a leak.
 export ASAN_OPTIONS  ?= detect_leaks=1:exitcode=99
 export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
@@ -84,16 +85,21 @@ export SPEC_SLOW := $(if $(SAN)$(VALGRIND),4,1)
 RUN_SPEC = timeout -k 5 $(shell expr $(LIMIT) \* $(SPEC_SLOW)) $(MEMCHECK) $(O)/vernier lua spec/support/busted.lua
 prove = prove $(if $(V),-v) --timer --failures --comments -j$(1) -e "$(RUN_SPEC)" $(or $(SPEC),$(2))
 
-# The functional specs measure time and start processes of their own: one file at a time.
+# Every part runs, also after one has failed.
 test: deps
 	$(Q)$(MAKE) all
-	$(Q)$(call prove,$(or $(JOBS),1),$(UNIT) $(FUNCTIONAL))
+	$(Q)failed=0; for part in $(if $(SPEC),functional,unit functional integration); do $(MAKE) -j1 $$part || failed=1; done; exit $$failed
 
 unit: all
 	$(Q)$(call prove,$(or $(JOBS),2),$(UNIT))
 
+# These measure time and start processes of their own: one file at a time.
 functional: all
 	$(Q)$(call prove,$(or $(JOBS),1),$(FUNCTIONAL))
+
+# These run against systems that others wrote, and wait more than they compute.
+integration: all
+	$(Q)$(call prove,$(or $(JOBS),2),$(INTEGRATION))
 
 # Always with sanitizers: in build-asan, or in the folder that O= names. FUZZ= names single harnesses.
 FUZZ_O := $(if $(filter build,$(O)),build-asan,$(O))
@@ -181,6 +187,7 @@ help:
 	@echo "make test        install what is missing, build, run all specs"
 	@echo "make unit        the unit specs alone (SAN=asan, SAN=tsan, VALGRIND=1)"
 	@echo "make functional  the specs that run the binary against servers"
+	@echo "make integration those that run it against nodes of chains"
 	@echo "make lint        format, static analysis, layer rules"
 	@echo "make check       lint + test"
 	@echo "make fuzz        each parser's harness for FUZZ_SECONDS=20"
