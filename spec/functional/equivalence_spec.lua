@@ -18,7 +18,10 @@ end
 local function shape_of_run(dir)
   local summary, folder = support.summary(dir)
   local of = shape({ run = summary.run, tests = summary.tests, cells = summary.cells, results = summary.results })
-  of.run.command, of.run.started, of.verdict = nil, nil, summary.certificate.verdict ~= "INVALID"
+  of.run.command, of.run.started, of.checks = nil, nil, {}
+  for i, check in ipairs(summary.certificate.checks) do -- their verdicts are of the machine
+    of.checks[i] = { check.name, check.test or "", check.worker or "" }
+  end
   for _, test in ipairs(of.tests) do
     for _, worker in ipairs(test.workers) do
       worker.suspect = nil -- who is slower by chance

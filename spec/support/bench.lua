@@ -116,6 +116,16 @@ function M.operation(test, name)
   return named(test.operations, "name", name)
 end
 
+-- Whether the machine took time from a worker, or made it wait: then figures of time and rate are the machine's.
+function M.is_disturbed(summary)
+  for _, check in ipairs(summary.certificate.checks) do
+    if check.verdict ~= "VALID" and (check.name == "interruptions" or check.name == "wait" or check.name == "steal") then
+      return true
+    end
+  end
+  return false
+end
+
 -- Nothing is lost and nothing is counted twice.
 function M.conserved(test)
   assert(test.submitted == test.ok + test.failed + test.unfinished, ("%g submitted, but %g ok, %g failed, %g unfinished"):format(
