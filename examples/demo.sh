@@ -10,7 +10,10 @@ workdir=$(mktemp -d)
 server=
 # shellcheck disable=SC2317 # called by the traps
 clean_up() {
-  [ -z "$server" ] || kill "$server" 2>/dev/null || true
+  if [ -n "$server" ]; then
+    kill "$server" 2>/dev/null || true
+    wait "$server" || true
+  fi
   rm -rf "$workdir"
 }
 trap clean_up EXIT
