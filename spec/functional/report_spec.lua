@@ -333,6 +333,10 @@ describe("memory", function()
   end
 
   it("of a worker does not depend on how long it runs", function()
+    if os.getenv("SPEC_SLOW") ~= "1" then
+      pending("an instrument keeps freed memory")
+      return
+    end
     local short, few = peak_kib(1.5)
     local long, many = peak_kib(6)
     assert.is_true(few > 10000 and many > few)
