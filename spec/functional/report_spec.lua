@@ -333,7 +333,7 @@ describe("memory", function()
   end
 
   it("of a worker does not depend on how long it runs", function()
-    if os.getenv("SPEC_SLOW") ~= "1" then
+    if support.slow > 1 then
       pending("an instrument keeps freed memory")
       return
     end
