@@ -9,7 +9,8 @@ local peers = require("support.peers")
 local process = require("vernier.core.process")
 local work = require("support.work")
 
-local ALL = { "startup", "cells", "noop", "http", "lateness", "controllers", "memory", "histogram", "traces", "ethereum-signing" }
+local ALL = { "startup", "cells", "noop", "http", "lateness", "controllers", "memory", "histogram", "traces", "ethereum-signing",
+  "ethereum" }
 
 local settings = { repeats = tonumber(os.getenv("REPEAT") or 5), seconds = tonumber(os.getenv("SECONDS_EACH") or 5) }
 

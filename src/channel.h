@@ -4,7 +4,7 @@
 
 #include "buffer.h"
 #include "http_parser.h"
-#include "json_rpc.h"
+#include "json.h"
 #include "resolve.h"
 #include "stream.h"
 #include "websocket_parser.h"

@@ -18,7 +18,7 @@
 #include <stdint.h>
 #endif
 
-enum { VN_ABI = 7 };
+enum { VN_ABI = 8 };
 
 /* ---- errors ---- */
 
@@ -676,6 +676,19 @@ void vn_channel_get_stats(const vn_channel *c, vn_channel_stats *out);
 void vn_channel_free(vn_channel *c); /* at once; no event follows. Before vn_loop_free */
 
 /* ---- JSON-RPC 2.0: what a text holds, without a tree of it ---- */
+
+typedef struct vn_json_value { /* lies in the text that is read; only its extent is checked */
+  const char *data;            /* NULL: there is none */
+  uint32_t len;
+  int32_t plain; /* it is a string without escapes: its content is data + 1, len - 2 */
+} vn_json_value;
+
+/*
+ * Reads the item at *at and moves *at behind it: a text is one item or an array of them; *at is 0 before the first.
+ * names: n members of objects, whose values come out in that order; n = 0: out is one item as it is, whatever it is. 1;
+ * 0 at the end; VN_EPROTOCOL: not JSON, or no object where names are given, see vn_errmsg.
+ */
+int vn_json_next(vn_json_value *out, uint32_t *at, const char *const *names, int n, const char *text, size_t len);
 
 enum { VN_RPC_RESULT = 1, VN_RPC_ERROR, VN_RPC_NOTIFICATION };
 

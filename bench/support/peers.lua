@@ -56,6 +56,12 @@ function M.wrk(url, script, seconds)
   return tonumber(output:match("(%d+) requests in")), took
 end
 
+-- Starts wrk with requests that were prepared, a file of a line each. It sends each once, and is there until it is stopped.
+function M.start_wrk(url, requests, seconds)
+  return work.start("wrk", { "env", "REQUESTS=" .. requests, "wrk", "-t1", "-c64", ("-d%gs"):format(seconds), "-s",
+    scripts .. "wrk-presigned.lua", url }, { core = work.client_core })
+end
+
 -- autocannon, 64 connections: requests that were answered, what it took, and how long it says to have run (s). rate: requests
 -- a second; full speed without.
 function M.autocannon(url, seconds, rate)
@@ -87,20 +93,36 @@ test:
     - label: peer
       %s
       rateControl: { type: %s }
-      workload: { module: %scaliper-workload.js }
+      workload: { module: %s%s, arguments: %s }
 ]]
 
--- Caliper with the smallest connector and workload, one worker: {n, rate, wall (s), cpu_us of each}. (No file here may be
--- called caliper.yaml: that holds settings, for vernier as well.)
-function M.caliper(amount, rate, seconds)
-  work.write("peer.yaml", CALIPER_BENCHMARK:format(amount, rate, scripts))
-  work.write("peer-network.yaml", ("caliper: { blockchain: %scaliper-connector.js }\n"):format(scripts))
+-- Caliper with one worker. o: workload (a file of bench/peers), arguments, network (JSON), seconds (it may take). {n, send and
+-- rate (sent and finished a second), wall, cpu (s)}; an error where a transaction has failed. (No file here may be called
+-- caliper.yaml: that holds settings, for vernier as well.)
+function M.caliper_with(amount, rate, o)
+  work.write("peer.yaml", CALIPER_BENCHMARK:format(amount, rate, scripts, o.workload, o.arguments or "{}"))
+  work.write("peer-network.json", o.network)
   local took = work.run("caliper", { "node", CALIPER, "launch", "manager", "--caliper-workspace", work.dir,
-    "--caliper-benchconfig", "peer.yaml", "--caliper-networkconfig", "peer-network.yaml" },
-    { seconds = seconds + 60 })
-  local ok, failed, sent = work.read("caliper.out"):match("| peer +| (%d+) +| (%d+) +| (%S+)")
+    "--caliper-benchconfig", "peer.yaml", "--caliper-networkconfig", "peer-network.json" }, { seconds = o.seconds })
+  local ok, failed, sent, finished = work.read("caliper.out"):match("| peer +| (%d+) +| (%d+) +| (%S+) .-| (%S+) +|\n")
   assert(failed == "0", work.read("caliper.out"))
-  return { n = tonumber(ok), rate = tonumber(sent), wall = took.wall, cpu_us = took.cpu / tonumber(ok) * 1e6 }
+  return { n = tonumber(ok), send = tonumber(sent), rate = tonumber(finished), wall = took.wall, cpu = took.cpu }
+end
+
+-- Caliper with the smallest connector and workload: {n, rate, wall (s), cpu_us of each}.
+function M.caliper(amount, rate, seconds)
+  local result = M.caliper_with(amount, rate, { workload = "caliper-workload.js", seconds = seconds + 60,
+    network = ('{"caliper": {"blockchain": "%scaliper-connector.js"}}'):format(scripts) })
+  return { n = result.n, rate = result.send, wall = result.wall, cpu_us = result.cpu / result.n * 1e6 }
+end
+
+-- Whether Caliper's connector for Ethereum is there; says what is missing.
+function M.has_caliper_ethereum()
+  if M.has("caliper") and not (version_of("@hyperledger/caliper-ethereum") and version_of("web3")) then
+    print("Caliper's ethereum connector is missing, its figures are left out: make bench-deps")
+    return false
+  end
+  return M.has("caliper")
 end
 
 return M

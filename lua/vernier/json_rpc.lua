@@ -88,13 +88,14 @@ function Client:endpoint()
 end
 
 -- method, params (a JSON text, a table or nil), timeout_ns (nil: the client's), tx (a transaction whose stamps are set, or
--- nil). The result, json_rpc.null for null; or nil and a failure.
+-- nil), read (of a result that is an object or a list: read(data, len) gives what it is instead of its decoded JSON, at once and
+-- without a wait, from so many bytes at a pointer; or nil, message). The result, json_rpc.null for null; or nil and a failure.
 function Client:call(...)
   return self:endpoint():call(...)
 end
 
--- requests: a list of {method, params}, not empty; timeout_ns, tx as above. A list of {result =} or {error = failure}, in
--- its order; or nil and a failure of all.
+-- requests: a list of {method, params}, not empty; timeout_ns, tx, read (of each) as above. A list of {result =} or
+-- {error = failure}, in its order; or nil and a failure of all.
 function Client:batch(...)
   return self:endpoint():batch(...)
 end

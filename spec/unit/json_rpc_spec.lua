@@ -15,10 +15,11 @@ describe("a JSON-RPC text", function()
   -- All messages of it, as {kind, id, value, plain, method}; or nil and the complaint.
   local function read(text)
     local list = {}
-    local at, kind, id, value, plain, method = core.next(text, #text, 0)
+    local at, kind, id, method = core.next(text, #text, 0)
     while at and kind > 0 do
-      list[#list + 1] = { kind, id, value, plain, method }
-      at, kind, id, value, plain, method = core.next(text, #text, at)
+      local value, plain = core.value()
+      list[#list + 1] = { kind, id, value, plain or false, method }
+      at, kind, id, method = core.next(text, #text, at)
     end
     return at and list, kind
   end

@@ -39,7 +39,7 @@ local function take_slot(self, deadline_ns)
   end
   self._deadline[slot] = deadline_ns
   self._id[slot] = self._generation[slot] * SPAN + slot
-  self._tx[slot], self._batch[slot] = false, false
+  self._tx[slot], self._batch[slot], self._read[slot] = false, false, false
   return slot
 end
 
@@ -165,8 +165,8 @@ end
 
 -- ---- what comes in ----
 
-local function notify(self, method, value, plain, at_ns)
-  local params, failure = message.decode(value, plain)
+local function notify(self, method, at_ns)
+  local params, failure = message.decode()
   if failure then
     distrust(self, failure.message)
   elseif self._options.on_notification then
@@ -175,25 +175,25 @@ local function notify(self, method, value, plain, at_ns)
 end
 
 -- An error without an id: that of the only call, if there is only one.
-local function take_anonymous(self, value, plain)
-  local failure = message.error_of(value, plain)
+local function take_anonymous(self)
+  local failure = message.error_of()
   if self._n_calls ~= 1 then
     return distrust(self, "an error for no call: " .. tostring(failure))
   end
   fail_all(self, failure)
 end
 
-local function take_answer(self, kind, id, value, plain, at_ns)
+local function take_answer(self, kind, id, at_ns)
   local slot = id % SPAN
   if id < 0 and kind == rpc.ERROR then
-    return take_anonymous(self, value, plain)
+    return take_anonymous(self)
   elseif self._id[slot] ~= id then
     self._n_stale = self._n_stale + 1
     return
   end
   local batch = self._batch[slot]
   set_stamps(self, slot, at_ns)
-  settle(self, slot, scheduler.resume, message.outcome(kind, value, plain))
+  settle(self, slot, scheduler.resume, message.outcome(kind, self._read[slot]))
   return batch
 end
 
@@ -208,18 +208,18 @@ local BRACKET = ("["):byte()
 
 local function take_message(self, data, len, at_ns)
   local handle = self._handle
-  local at, kind, id, value, plain, method = rpc.next(data, len, 0)
+  local at, kind, id, method = rpc.next(data, len, 0)
   local batch
   while at and kind > 0 do
     if kind == rpc.NOTIFICATION then
-      notify(self, method, value, plain, at_ns)
+      notify(self, method, at_ns)
     else
-      batch = take_answer(self, kind, id, value, plain, at_ns) or batch
+      batch = take_answer(self, kind, id, at_ns) or batch
     end
     if self._handle ~= handle then -- closed by who was resumed
       return
     end
-    at, kind, id, value, plain, method = rpc.next(data, len, at)
+    at, kind, id, method = rpc.next(data, len, at)
   end
   if not at then
     distrust(self, kind)
@@ -287,8 +287,8 @@ end
 function M.open(parts, options)
   local self = setmetatable({ url = parts.text, _options = options, _core = core_options(parts, options), _open = false,
     _pause_ns = options.reconnect_min_ns, _n_calls = 0, _n_stale = 0, _n_connects = 0,
-    _free = {}, _n_free = 0, _n_slots = 0, _generation = {}, _id = {}, _deadline = {}, _co = {}, _tx = {}, _batch = {} },
-    Endpoint)
+    _free = {}, _n_free = 0, _n_slots = 0, _generation = {}, _id = {}, _deadline = {}, _co = {}, _tx = {},
+    _batch = {}, _read = {} }, Endpoint)
   self._on_sweep = function()
     sweep(self)
   end
@@ -328,9 +328,9 @@ local function send(self, text, slot)
   end
 end
 
--- params: a JSON text or a table or nil; timeout_ns: nil = the client's; tx: the transaction whose stamps are set, or nil.
--- The result (vernier.json.null for null); or nil and a failure {class, message, code, data}.
-function Endpoint:call(method, params, timeout_ns, tx)
+-- params: a JSON text or a table or nil; timeout_ns: nil = the client's; tx: the transaction whose stamps are set, or nil;
+-- read: see vernier.json_rpc. The result (vernier.json.null for null); or nil and a failure {class, message, code, data}.
+function Endpoint:call(method, params, timeout_ns, tx, read)
   if not self._open then
     return nil, not_open(self)
   end
@@ -344,7 +344,7 @@ function Endpoint:call(method, params, timeout_ns, tx)
     free_slot(self, slot)
     return nil, failure
   end
-  self._tx[slot] = tx or false
+  self._tx[slot], self._read[slot] = tx or false, read or false
   self._n_calls = self._n_calls + 1
   watch(self, timeout_ns)
   return wait(self, slot)
@@ -357,14 +357,14 @@ local function forget_batch(self, batch)
 end
 
 -- Takes a slot for each request; the texts, and the first slot; or nil.
-local function prepare_batch(self, batch, requests, deadline_ns)
+local function prepare_batch(self, batch, requests, deadline_ns, read)
   local texts, first = {}, nil
   for i, request in ipairs(requests) do
     local slot = take_slot(self, deadline_ns)
     if not slot then
       return nil
     end
-    batch.index[slot], self._batch[slot] = i, batch
+    batch.index[slot], self._batch[slot], self._read[slot] = i, batch, read or false
     texts[i] = message.request(request[1], request[2], self._id[slot])
     first = first or slot
   end
@@ -373,13 +373,13 @@ end
 
 -- requests: a list of {method, params}, not empty. A list of {result =} or {error =}, in its order; or nil and a failure
 -- of all.
-function Endpoint:batch(requests, timeout_ns, tx)
+function Endpoint:batch(requests, timeout_ns, tx, read)
   if not self._open then
     return nil, not_open(self)
   end
   timeout_ns = timeout_ns or self._options.timeout_ns
   local batch = { outcomes = {}, index = {}, left = #requests, co = scheduler.current() }
-  local texts, first = prepare_batch(self, batch, requests, scheduler.now() + timeout_ns)
+  local texts, first = prepare_batch(self, batch, requests, scheduler.now() + timeout_ns, read)
   local failure = texts and send(self, "[" .. table.concat(texts, ",") .. "]", first)
     or not texts and message.failure("limit", self.url .. ": too many calls in flight")
   if failure then

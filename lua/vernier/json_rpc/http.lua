@@ -63,44 +63,47 @@ local function is_answer(kind, id, expected)
   return kind == core.RESULT and id == expected or kind == core.ERROR and (id == expected or id == -1)
 end
 
-local function read_answer(body, id)
-  local at, kind, got, value, plain = core.next(body, #body, 0)
+local function read_answer(body, id, read)
+  local at, kind, got = core.next(body, #body, 0)
   if not at then
     return nil, message.failure("protocol", kind)
-  end
-  local last, more = core.next(body, #body, at)
-  if not is_answer(kind, got, id) or last and more ~= 0 then
+  elseif not is_answer(kind, got, id) then
     return nil, not_ours(body)
-  elseif not last then
-    return nil, message.failure("protocol", more)
   end
-  return message.outcome(kind, value, plain)
+  local result, failure = message.outcome(kind, read)
+  local last, more = core.next(body, #body, at)
+  if not last then
+    return nil, message.failure("protocol", more)
+  elseif more ~= 0 then
+    return nil, not_ours(body)
+  end
+  return result, failure
 end
 
--- params: a JSON text or a table or nil; timeout_ns: nil = the client's; tx: the transaction whose stamps are set, or nil.
--- The result (vernier.json.null for null); or nil and a failure {class, message, code, data}.
-function Endpoint:call(method, params, timeout_ns, tx)
+-- params: a JSON text or a table or nil; timeout_ns: nil = the client's; tx: the transaction whose stamps are set, or nil;
+-- read: see vernier.json_rpc. The result (vernier.json.null for null); or nil and a failure {class, message, code, data}.
+function Endpoint:call(method, params, timeout_ns, tx, read)
   local id = self._next_id
   self._next_id = id % 1e9 + 1
   local body, failure = post(self, message.request(method, params, id), timeout_ns, tx)
   if not body then
     return nil, failure
   end
-  return read_answer(body, id)
+  return read_answer(body, id, read)
 end
 
 -- Outcomes by index; or nil and the failure of all.
-local function read_batch(body, n)
+local function read_batch(body, n, read)
   local outcomes = {}
-  local at, kind, id, value, plain = core.next(body, #body, 0)
+  local at, kind, id = core.next(body, #body, 0)
   while at and kind > 0 do
     if kind == core.ERROR and id == -1 then
-      return nil, message.error_of(value, plain)
+      return nil, message.error_of()
     elseif kind ~= core.NOTIFICATION and id >= 1 and id <= n then
-      local result, failure = message.outcome(kind, value, plain)
+      local result, failure = message.outcome(kind, read)
       outcomes[id] = { result = result, error = failure }
     end
-    at, kind, id, value, plain = core.next(body, #body, at)
+    at, kind, id = core.next(body, #body, at)
   end
   if not at then
     return nil, message.failure("protocol", kind)
@@ -109,7 +112,7 @@ local function read_batch(body, n)
 end
 
 -- requests: a list of {method, params}. A list of {result =} or {error =}, in its order; or nil and a failure of all.
-function Endpoint:batch(requests, timeout_ns, tx)
+function Endpoint:batch(requests, timeout_ns, tx, read)
   local texts = {}
   for i, request in ipairs(requests) do
     texts[i] = message.request(request[1], request[2], i)
@@ -117,7 +120,7 @@ function Endpoint:batch(requests, timeout_ns, tx)
   local body, failure = post(self, "[" .. table.concat(texts, ",") .. "]", timeout_ns, tx)
   local outcomes
   if body then
-    outcomes, failure = read_batch(body, #requests)
+    outcomes, failure = read_batch(body, #requests, read)
   end
   if not outcomes then
     return nil, failure

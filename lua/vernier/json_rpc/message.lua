@@ -42,8 +42,9 @@ function M.request(method, params, id)
   return head_of(method) .. params_text(params) .. ',"id":' .. id .. "}"
 end
 
--- The value of a result or of params, nil for none; or nil and a failure.
-function M.decode(value, plain)
+-- The value of the message that vernier.core.json_rpc has found last, nil for none; or nil and a failure.
+function M.decode()
+  local value, plain = core.value()
   if plain or value == nil then
     return value
   end
@@ -58,9 +59,9 @@ local function text_of(value)
   return type(value) == "string" and value or json.line(value)
 end
 
--- The failure that an error object stands for.
-function M.error_of(value, plain)
-  local decoded, failure = M.decode(value, plain)
+-- The failure that its error object stands for.
+function M.error_of()
+  local decoded, failure = M.decode()
   if failure then
     return failure
   elseif type(decoded) ~= "table" then
@@ -71,12 +72,18 @@ function M.error_of(value, plain)
     decoded.data ~= json.null and decoded.data or nil)
 end
 
--- The outcome of a call: its result, or nil and a failure.
-function M.outcome(kind, value, plain)
-  if kind == core.RESULT then
-    return M.decode(value, plain)
+-- The outcome of a call that the message is the answer to: its result, or nil and a failure. read: as for calls, or nil.
+function M.outcome(kind, read)
+  if kind ~= core.RESULT then
+    return nil, M.error_of()
+  elseif not read or not core.is_nested() then
+    return M.decode()
   end
-  return nil, M.error_of(value, plain)
+  local result, message = core.read(read)
+  if message then
+    return nil, M.failure("protocol", message)
+  end
+  return result
 end
 
 return M

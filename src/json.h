@@ -1,10 +1,8 @@
-/* json_rpc.h: where JSON texts end in a stream; vn_rpc_next is in vernier.h. */
-#ifndef VN_JSON_RPC_H
-#define VN_JSON_RPC_H
+/* json.h: JSON texts that are walked, not decoded; vn_json_next is in vernier.h. */
+#ifndef VN_JSON_H
+#define VN_JSON_H
 
-#ifndef VN_CDEF /* a unit spec reads this file as a cdef */
 #include "internal.h"
-#endif
 
 typedef struct vn__json_scan { /* all zero in the beginning */
   uint32_t depth;              /* of brackets; 0: between two texts */
@@ -18,5 +16,8 @@ typedef struct vn__json_scan { /* all zero in the beginning */
 int vn__json_scan_next(vn__json_scan *s, const char *data, size_t *len);
 
 size_t vn__json_blanks(const char *data, size_t len); /* how many bytes of white space are in front */
+
+/* VN_EPROTOCOL, with a message that shows the start of the text. */
+int vn__json_fail(const char *why, const char *text, size_t len);
 
 #endif

@@ -1,0 +1,118 @@
+-- A chain (anvil, a block every second): transactions that are signed, sent and awaited until they are in a block, and calls; CPU
+-- for each, of manager and worker, and how many are committed a second. Beside Caliper, with the same contract and account, and
+-- wrk, which sends transactions that were signed before and waits for nothing: what the node can take.
+local anvil = require("support.anvil")
+local clock = require("vernier.core.clock")
+local figures = require("support.figures")
+local peers = require("support.peers")
+local round = require("support.round")
+local work = require("support.work")
+
+local TX_PER_SECOND, CALLS_PER_SECOND = 2000, 4000 -- of each run's length: as many are sent
+local IN_FLIGHT = 5000 -- of transactions, where vernier waits for a block each second
+local CALIPER_IN_FLIGHT = 64
+
+local NETWORK = [[
+{"caliper": {"blockchain": "ethereum"},
+ "ethereum": {
+   "url": "%s",
+   "contractDeployerAddress": "%s",
+   "contractDeployerAddressPrivateKey": "%s",
+   "fromAddress": "%s",
+   "fromAddressPrivateKey": "%s",
+   "transactionConfirmationBlocks": 1,
+   "contracts": {"simple": {"path": "Simple.json", "gas": {"open": 100000, "query": 100000}}}}}
+]]
+
+local function network(url)
+  return NETWORK:format(url, anvil.ADDRESS, anvil.KEY, anvil.ADDRESS, anvil.KEY)
+end
+
+local function vernier(url, label, n, load)
+  return function()
+    local test, took = round.run({ name = label, workload = "../../workloads/simple", amount = "txNumber: " .. n,
+      rate = ("fixed-load, opts: { transactionLoad: %d }"):format(load), network = network(url),
+      arguments = "{ operation: " .. label .. " }", seconds = 180 })
+    return { cpu = took.cpu, rate = test.throughput, n = test.ok }
+  end
+end
+
+local function caliper(label, n)
+  return function()
+    return peers.caliper_with("txNumber: " .. n, ("fixed-load, opts: { transactionLoad: %d }"):format(CALIPER_IN_FLIGHT),
+      { workload = "caliper-simple.js", arguments = ("{ query: %s }"):format(label == "query"), network = network(anvil.ws),
+        seconds = 180 })
+  end
+end
+
+-- The node's own limit: until all are in blocks.
+local function wrk(n)
+  return function()
+    work.run("presigned", { work.vernier, "lua", work.bench .. "/support/presigned.lua", anvil.url, anvil.KEY, "Simple.json", n,
+      "requests" }, { seconds = 120 })
+    local from_ns = clock.now()
+    local running = peers.start_wrk(anvil.url, work.dir .. "/requests", 60)
+    local done = work.wait_for(function() return anvil.committed() == n + 1 end, 60)
+    local rate = n / ((clock.now() - from_ns) / 1e9)
+    running:stop()
+    assert(done, "not all transactions of wrk are in blocks")
+    return { rate = rate, n = n }
+  end
+end
+
+-- What run() gives, once the chain has been asked whether it has as many: one more, the contract's.
+local function on_chain(run, of_transactions)
+  local result, committed = anvil.with(run)
+  if committed ~= (of_transactions and result.n or 0) + 1 then
+    error(("%.0f are counted, the chain has %.0f"):format(result.n, committed - 1), 0)
+  end
+  return result
+end
+
+-- us of a transaction: a run of one, which has start and end in it, is taken off.
+local function net(make, n, of_transactions)
+  return function()
+    local one, all = on_chain(make(1), of_transactions), on_chain(make(n), of_transactions)
+    return { cpu = (all.cpu - one.cpu) / (all.n - one.n) * 1e6, rate = all.rate }
+  end
+end
+
+local function candidates(n, calls)
+  local function open(url)
+    return net(function(k) return vernier(url, "open", k, IN_FLIGHT) end, n, true)
+  end
+  local function query(url)
+    return net(function(k) return vernier(url, "query", k, 64) end, calls)
+  end
+  local list = { { "open", open(anvil.ws) }, { "query", query(anvil.ws) }, { "query_http", query(anvil.url) } }
+  if peers.has("wrk") then
+    list[#list + 1] = { "wrk", function() return { rate = on_chain(wrk(n), true).rate } end }
+  end
+  if peers.has_caliper_ethereum() then
+    list[#list + 1] = { "caliper_open", net(function(k) return caliper("open", k) end, n, true) }
+    list[#list + 1] = { "caliper_query", net(function(k) return caliper("query", k) end, calls) }
+  end
+  return list
+end
+
+return function(b)
+  assert(anvil.available())
+  anvil.compile()
+  local all = figures.turns(b.repeats, candidates(TX_PER_SECOND * b.seconds, CALLS_PER_SECOND * b.seconds))
+  local function of(name, figure)
+    return (all[name] or {})[figure]
+  end
+  local add = figures.adder("ethereum")
+  add("a committed transaction: CPU", "us", { vernier = all.open.cpu, at_most = 75 })
+  add("... beside Caliper", "us", { vernier = all.open.cpu, peer = "Caliper", beside = of("caliper_open", "cpu"), ratio = true,
+    at_most = 1 / 15 })
+  add("... committed a second, beside the node's limit", "tx/s", { vernier = all.open.rate, peer = "wrk, signed before",
+    beside = of("wrk", "rate"), ratio = true, at_least = 0.9 })
+  add("... committed a second, beside Caliper", "tx/s", { vernier = all.open.rate, peer = "Caliper",
+    beside = of("caliper_open", "rate") })
+  add("a call: CPU", "us", { vernier = all.query.cpu, at_most = 18 })
+  add("... beside Caliper", "us", { vernier = all.query.cpu, peer = "Caliper", beside = of("caliper_query", "cpu"), ratio = true,
+    at_most = 1 / 10 })
+  add("... over HTTP", "us", { vernier = all.query_http.cpu })
+  add("... calls a second", "/s", { vernier = all.query.rate, peer = "Caliper", beside = of("caliper_query", "rate") })
+end
