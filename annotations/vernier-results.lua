@@ -88,6 +88,7 @@ function Results:intervals(test) end
 ---@field catchUp? "all"|"drop"|"spread"
 ---@field lateAfter? number|string
 ---@field drain? number|string
+---@field prepare? "sign"|{sign: "memory"|"file", number?: integer} runs are made and signed before the round
 ---@field timeout? number|string
 ---@field histogramDigits? integer
 ---@field onError? "continue"|"stop"

@@ -215,6 +215,8 @@ function RateContext:close(instance, ctx) end
 ---@field services? table<string, vernier.Connector> where it has several
 ---@field init? fun(self: table, ctx: vernier.ConnectorContext) in every process
 ---@field run? fun(self: table, request: any, tx: vernier.Transaction): any, string?, string?, any
+---@field sign? fun(self: table, request: any): string?, string? what run takes in the place of the request
+---@field discard? fun(self: table) what was signed and not run will not be
 ---@field finish? fun(self: table, ctx: vernier.ConnectorContext)
 ---@field setup? fun(self: table, ctx: vernier.ConnectorContext) on the manager
 ---@field install? fun(self: table, ctx: vernier.ConnectorContext) on the manager

@@ -4,6 +4,8 @@
 --
 -- A transaction that was mined and reverted has failed, with the class `reverted` and the contract's reason. The response time
 -- ends with the arrival of the block that confirms it (vernier.ethereum.confirmation).
+--
+-- Transactions can be signed ahead of a round: what `sign` gives is a text that `run` takes in the place of the request.
 local accounts = require("vernier.ethereum.accounts")
 local account = require("vernier.ethereum.account")
 local bytes = require("vernier.core.bytes")
@@ -13,8 +15,10 @@ local failures = require("vernier.ethereum.failure")
 local fees = require("vernier.ethereum.fees")
 local installation = require("vernier.ethereum.installation")
 local quantity = require("vernier.ethereum.quantity")
+local raw_transaction = require("vernier.ethereum.raw_transaction")
 local redact = require("vernier.config.redact")
 local sender = require("vernier.ethereum.sender")
+local signed = require("vernier.ethereum.signed")
 local url = require("vernier.url")
 
 local function check_urls(value)
@@ -121,9 +125,10 @@ function M:open(round)
     self._contracts[name] = contracts.open(name, installed)
   end
   self._chain:start(prepared.fees, self.options.confirmation ~= "none")
-  self._senders, self._turn = open_senders(self, prepared), 0
+  self._senders, self._turn, self._opening = open_senders(self, prepared), 0, (self._opening or 0) + 1
 end
 
+local EXPECTED = "the ethereum connector expects a request like {contract =, verb =, args =, readOnly =}"
 local buffer = bytes.new()
 
 local function refused(failure)
@@ -133,7 +138,7 @@ end
 local function next_sender(self)
   local turn = self._turn % #self._senders + 1
   self._turn = turn
-  return self._senders[turn]
+  return self._senders[turn], turn
 end
 
 local function reverted(contract, failure)
@@ -182,10 +187,11 @@ local function gas_for(from, contract, method, request)
   return refused(failure)
 end
 
-local function transact(self, contract, method, request, tx)
-  local value, from = request.value, next_sender(self)
-  if value ~= nil then
-    quantity.encode(value) -- what cannot be sent is an error before it takes a nonce
+-- Waits for what has to be known, and puts the call into the buffer: what follows without a wait may use it. The gas limit; or
+-- nil, message, class.
+local function encode(from, contract, method, request)
+  if request.value ~= nil then
+    quantity.encode(request.value) -- what cannot be sent is an error before it takes a nonce
   end
   local gas, why, kind = gas_for(from, contract, method, request)
   if not gas then
@@ -197,6 +203,15 @@ local function transact(self, contract, method, request, tx)
   end
   buffer:clear()
   method:encode(buffer, request.args)
+  return gas
+end
+
+local function transact(self, contract, method, request, tx)
+  local value, from = request.value, next_sender(self)
+  local gas, message, class = encode(from, contract, method, request)
+  if not gas then
+    return nil, message, class
+  end
   local entry
   entry, message, class = from:send(contract.address, buffer, value, gas, tx)
   if not entry then
@@ -207,9 +222,35 @@ local function transact(self, contract, method, request, tx)
   return entry
 end
 
-function M:run(request, tx)
+-- Of what was signed ahead.
+local function why_signed_reverted(self, from, raw, entry)
+  local sent = assert(raw_transaction.decode(raw))
+  for _, contract in pairs(self._contracts) do
+    if contract.address:lower() == sent.to:lower() then
+      return why_reverted(from, contract, sent.data, sent.value, tonumber(sent.gas), entry)
+    end
+  end
+end
+
+local function send_signed(self, text, tx)
+  local opening, turn, nonce, raw, hash = signed.read(text)
+  if not opening then
+    error(EXPECTED, 0)
+  elseif opening ~= self._opening then
+    error("this was signed ahead for a round in which another has begun: such a round has to run alone on its workers", 0)
+  end
+  local from = self._senders[turn]
+  local entry, message, class = from:send_signed(nonce, raw, hash, tx)
+  if entry and entry.status == 0 then
+    return nil, why_signed_reverted(self, from, raw, entry), "reverted", entry
+  end
+  return entry, message, class
+end
+
+-- The contract and the method of a request; what is wrong with it is an error.
+local function target(self, request)
   if type(request) ~= "table" or type(request.verb) ~= "string" then
-    error("the ethereum connector expects a request like {contract =, verb =, args =, readOnly =}", 0)
+    error(EXPECTED, 0)
   elseif request.privacy then
     error("private transactions cannot be sent yet", 0)
   elseif not self._contracts then
@@ -219,7 +260,39 @@ function M:run(request, tx)
   if not contract then
     error(contracts.unknown(self._contracts, request.contract), 0)
   end
-  local method = contract:method(request.verb, request.args)
+  return contract, contract:method(request.verb, request.args)
+end
+
+-- The request as a text that run takes; texts have to be run in the order in which they were made. Or nil, message, class.
+function M:sign(request)
+  local contract, method = target(self, request)
+  if request.readOnly then
+    return nil, "a call (readOnly) is answered when it is made: it cannot be made ahead", "unsupported"
+  end
+  local from, turn = next_sender(self)
+  local gas, message, class = encode(from, contract, method, request)
+  if not gas then
+    return nil, message, class
+  end
+  local nonce, raw, hash = from:sign(contract.address, buffer, request.value, gas)
+  if not nonce then
+    return nil, raw, hash
+  end
+  return signed.write(self._opening, turn, nonce, raw, hash)
+end
+
+-- What was signed and not run will not be.
+function M:discard()
+  for _, from in ipairs(self._senders) do
+    from:discard()
+  end
+end
+
+function M:run(request, tx)
+  if type(request) == "string" then
+    return send_signed(self, request, tx)
+  end
+  local contract, method = target(self, request)
   if request.readOnly then
     return call(self, contract, method, request, tx)
   end

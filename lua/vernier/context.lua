@@ -74,15 +74,25 @@ local function send_parallel(self, requests, operation)
   return results
 end
 
+-- Whether what is sent is several requests.
+function M.is_list(request)
+  return type(request) == "table" and type(request[1]) == "table"
+end
+
 -- Sends a request, or a list of requests in parallel, as one transaction each of the operation {operation = "name"}.
 -- Gives the connector's result; or nil, message, class, response. For a list: the list of results, with
 -- {error, class, response} in the place of each that failed.
 function Sut:send(request, options)
   local operation = options and options.operation or M.DEFAULT_OPERATION
-  if type(request) == "table" and type(request[1]) == "table" then
+  if M.is_list(request) then
     return send_parallel(self, request, operation)
   end
   return send_one(self, request, operation)
+end
+
+-- A list of what a connector has signed (vernier.ahead), in parallel.
+function Sut:_send_all(texts, options)
+  return send_parallel(self, texts, options.operation)
 end
 
 -- Closes the transaction that an error inside the connector left open.
@@ -174,6 +184,17 @@ end
 function M.new(spec, shared)
   local sut = setmetatable({ _connector = spec.connector }, Sut)
   return setmetatable({ sut = sut }, class_of(shared_part(spec, shared)))
+end
+
+local function no_wait()
+  error("a run that is made ahead of its round (prepare: sign) cannot wait", 2)
+end
+
+-- A context of the runs that are made ahead of a load; what they send goes to the sut.
+function M.ahead(spec, shared, sut)
+  local part = shared_part(spec, shared)
+  part.sleep, part.wait = no_wait, no_wait
+  return setmetatable({ sut = sut }, class_of(part))
 end
 
 -- A function that makes contexts for the runners of a load: of the run with that number, or -1.

@@ -4,6 +4,7 @@
 -- (a pooled coroutine) takes the slot and calls the workload's run; ctx.sut:send opens a transaction, calls the
 -- connector's run, which yields while it waits, and closes it. A runner whose run has returned takes the next due slot
 -- itself and yields only when there is none. Several loads may run in one worker at once.
+local ahead = require("vernier.ahead")
 local collector = require("vernier.core.collector")
 local context = require("vernier.context")
 local core = require("vernier.core.load")
@@ -63,7 +64,7 @@ end
 -- run: one that a runner before it has left by an error, or -1.
 local function runner(load, run)
   local ctx = load._new_context(run)
-  local handle, runs, workload = load._handle, load._runs, load._workload
+  local handle, runs, workload = load._handle, load._runs, load._ahead or load._workload
   local hook, sut = workload.run, ctx.sut
   local co = scheduler.current()
   scheduler.guard(sut)
@@ -349,7 +350,8 @@ end
 
 -- spec: name, worker (0-based), workers, round {index, label, number | duration (s)}, arguments, workload (instance),
 -- controller (instance), connector, seed, workspace, log, trim, ramp_ns, late_after_ns, max_in_flight, catch_up, on_error,
--- drain_ns, live_path, digits; meet(key, value, on_met(list, at_ns)) and found(finding), for controllers that want them.
+-- drain_ns, live_path, digits, prepare (vernier.ahead) or nil; found(finding); meet(key, value, on_met(list, at_ns)), for
+-- controllers that want it.
 -- Calls the init hooks. Returns the load, or nil, message.
 function M.new(spec)
   -- First: which schedule a controller has may depend on its options.
@@ -377,11 +379,30 @@ function M.new(spec)
   self._step = self._feedback and 1 or (spec.controller.random_access and spec.workers or 1)
   self._index = self._step > 1 and spec.worker or 0
   ok, err = xpcall(init_workload, traced, self)
+  if ok and spec.prepare then
+    self._ahead, err = ahead.new(spec, self)
+    ok = self._ahead
+  end
   if not ok then
     core.free(handle)
     return nil, tostring(err)
   end
   return self
+end
+
+-- Makes ahead what is to be (vernier.ahead), unless stopping() gives a reason to stop; inside a task. True; or nil, message.
+function Load:prepare(stopping)
+  if not self._ahead then
+    return true
+  end
+  return self._ahead:make(stopping)
+end
+
+local function close_ahead(self)
+  local finding = self._ahead and self._ahead:close()
+  if finding then
+    self._spec.found(finding)
+  end
 end
 
 -- Sending begins at the instant (absolute ns).
@@ -411,6 +432,7 @@ end
 
 -- For a load that was never started.
 function Load:cancel()
+  close_ahead(self)
   core.stop(self._handle)
   self._closed = true
 end
@@ -434,6 +456,7 @@ function Load:join()
   collector.finish()
   core.finish(self._handle)
   self._closed = true
+  close_ahead(self)
   if self._failure then
     return nil, self._failure
   end

@@ -142,11 +142,21 @@ local function check_rate(check, rate, place)
   end
 end
 
-local function check_benchmark(check, benchmark)
+-- What signs ahead is the connector; network: nil where configurations bring their own.
+local function check_prepare(check, round, network)
+  local module = round.prepare and network and plugins.load("connector", network.connector, check.workspace)
+  if module and not module.sign then
+    check:problem(place_of(round.position), ("prepare: sign: connector %s cannot sign ahead: it has no sign hook"):format(
+      network.connector))
+  end
+end
+
+local function check_benchmark(check, benchmark, network)
   for _, round in ipairs(benchmark.rounds) do
     local place = place_of(round.position)
     check:plugin("workload", round.workload.module, round.workload.arguments, place)
     check_rate(check, round.rate, place_of(round.rate.position) or place)
+    check_prepare(check, round, network)
   end
   for _, list in ipairs(entries.lists(benchmark)) do
     check_stages(check, list)
@@ -170,7 +180,7 @@ function M.check(benchmark, network, workspace, files)
   local texts = {}
   local bench, net = new_check(files.benchmark, workspace), new_check(files.network, workspace)
   bench.names = scenario.names(benchmark)
-  check_benchmark(bench, benchmark)
+  check_benchmark(bench, benchmark, network)
   if network then
     net:plugin("connector", network.connector, network.options)
   end

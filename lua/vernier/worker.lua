@@ -27,7 +27,8 @@ local CHILD_GRACE_S = 1 -- for commands that a cell leaves behind
 local LEVELS = { debug = 1, info = 2, warning = 3, error = 4 }
 
 -- What its stages and loads use: hello and cell (the messages), service and service_ctx, state (of the cell), identity
--- (variables), journal, loads (those that outlive their stage), kept (the same by name), stages (contexts by id).
+-- (variables), journal, loads (those that outlive their stage), kept (the same by name), prepared (the last load that had runs
+-- made ahead), stages (contexts by id).
 local Worker = {}
 Worker.__index = Worker
 

@@ -130,6 +130,23 @@ describe("a round", function()
       round.drain, round.timeout, round.onError, round.onFailure, round.histogramDigits })
   end)
 
+  it("may have its runs made ahead", function()
+    for text, expected in pairs({ sign = { sign = "memory" }, ["{sign: file}"] = { sign = "file" },
+      ["{sign: memory, number: 500}"] = { sign = "memory", number = 500 } }) do
+      local result = resolve(round_text({}) .. "\n    prepare: " .. text)
+      assert.are.same(expected, result.rounds[1].prepare)
+    end
+    for text, expected in pairs({ sing = 'must be "sign", or {sign: memory or file, number: N}', ["[sign]"] = 'must be "sign"',
+      ["{sign: disk}"] = "one of memory, file", ["{number: 5}"] = "sign", ["{sign: file, number: 0}"] = "at least 1",
+      ["{sign: file, numbr: 5}"] = "did you mean number?" }) do
+      local _, found = resolve(round_text({}) .. "\n    prepare: " .. text)
+      local errors = texts(found, "error")
+      assert.are.equal(1, #errors)
+      assert.matches('^8:14 Round 1: "prepare" ', errors[1])
+      assert.is_truthy(errors[1]:find(expected, 1, true), errors[1])
+    end
+  end)
+
   it("has them checked, with places", function()
     local _, found = resolve(round_text({}) .. "\n    catchUp: some\n    maxInFlight: 0\n    onErorr: stop")
     assert.are.same({ '8:14 Round 1: "catchUp" must be one of all, drop, spread', '9:18 Round 1: "maxInFlight" must be at least 1' },

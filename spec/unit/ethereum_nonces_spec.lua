@@ -19,6 +19,14 @@ local function node(counts)
   return endpoint
 end
 
+-- Until a list has so many entries: what is due in the same turn has no order.
+local function until_filled(list, n)
+  local deadline = scheduler.now() + 10e9
+  while #list < n and scheduler.now() < deadline do
+    scheduler.sleep(MS)
+  end
+end
+
 describe("the nonces of an account", function()
   it("begin with what the node says, asked once however many want one", function()
     scheduler.run(function()
@@ -30,7 +38,7 @@ describe("the nonces of an account", function()
           taken[#taken + 1] = nonce
         end)
       end
-      scheduler.sleep(20 * MS)
+      until_filled(taken, 5)
       assert.are.same({ 7, 8, 9, 10, 11 }, taken)
       assert.are.equal(1, endpoint.asked)
     end)
@@ -87,6 +95,105 @@ describe("the nonces of an account", function()
     end)
   end)
 
+  it("that are reserved come before those that are taken, and are not asked for again", function()
+    scheduler.run(function()
+      local endpoint = node({ "0x5" })
+      local list = nonces.new("0xaa", endpoint)
+      assert.are.same({ 5, 6, 7, 8 }, { list:reserve(), list:reserve(), list:reserve(), list:take() })
+      assert.is_nil(list:redeem(5))
+      list:settled(5, "pool-full") -- a gap: the next ones have theirs
+      assert.is_nil(list:redeem(6))
+      list:settled(6)
+      assert.is_nil(list:redeem(7))
+      list:settled(7, "funds")
+      assert.are.same({ 5, 7, 9 }, { list:take(), list:take(), list:take() })
+      assert.are.equal(1, endpoint.asked)
+    end)
+  end)
+
+  it("that are reserved stay when the node is asked anew; what it lacks before them is filled at once", function()
+    scheduler.run(function()
+      local filled, list = {}, nil
+      list = nonces.new("0xaa", node({ "0x0", "0x1" }), function(nonce)
+        filled[#filled + 1] = nonce
+        list:settled(nonce)
+        return true
+      end)
+      for _ = 1, 6 do
+        list:reserve()
+      end
+      for nonce = 0, 2 do
+        assert.is_nil(list:redeem(nonce))
+      end
+      list:settled(0)
+      list:settled(1, "connection") -- 1 and 2 have not arrived
+      list:settled(2, "connection")
+      assert.is_nil(list:redeem(3))
+      list:settled(3)
+      until_filled(filled, 2)
+      assert.are.same({ 1, 2 }, filled)
+      assert.is_nil(list:redeem(4))
+      assert.is_nil(list:redeem(5))
+      list:settled(4)
+      list:settled(5)
+      assert.are.equal(6, list:take())
+    end)
+  end)
+
+  it("that are reserved and that others have used are void, each by itself", function()
+    scheduler.run(function()
+      local list = nonces.new("0xaa", node({ "0x0", "0x2", "0x9" }))
+      for _ = 1, 4 do
+        list:reserve()
+      end
+      list:doubt()
+      assert.are.same({ "nonce", "nonce" }, { list:redeem(0).class, list:redeem(1).class })
+      assert.is_nil(list:redeem(2))
+      list:settled(2)
+      list:doubt()
+      assert.are.equal("nonce", list:redeem(3).class)
+      assert.are.equal(9, list:take())
+    end)
+  end)
+
+  it("that are reserved and cannot be sent since the node does not answer are filled when it does", function()
+    scheduler.run(function()
+      local down, filled, list = { class = "connection", message = "gone" }, {}, nil
+      list = nonces.new("0xaa", node({ "0x0", down, "0x0" }), function(nonce)
+        filled[#filled + 1] = nonce
+        list:settled(nonce)
+        return true
+      end)
+      for _ = 1, 3 do
+        list:reserve()
+      end
+      list:doubt()
+      assert.are.equal(down, list:redeem(0))
+      assert.is_nil(list:redeem(1))
+      list:settled(1)
+      until_filled(filled, 1)
+      assert.are.same({ 0 }, filled)
+    end)
+  end)
+
+  it("that are reserved and not sent are given back", function()
+    scheduler.run(function()
+      local endpoint = node({ "0x0", "0x1" })
+      local list = nonces.new("0xaa", endpoint)
+      for _ = 1, 3 do
+        list:reserve()
+      end
+      assert.is_nil(list:redeem(0))
+      list:settled(0)
+      list:release()
+      assert.are.equal(1, list:take())
+      list:settled(1)
+      list:release() -- nothing is reserved
+      assert.are.equal(2, list:take())
+      assert.are.equal(2, endpoint.asked)
+    end)
+  end)
+
   it("fail for all who wait, where the node does not answer, and are asked for again by the next", function()
     scheduler.run(function()
       local down = { class = "connection", message = "gone" }
@@ -96,7 +203,7 @@ describe("the nonces of an account", function()
           failures[i] = select(2, list:take())
         end)
       end
-      scheduler.sleep(20 * MS)
+      until_filled(failures, 2)
       assert.are.same({ down, down }, failures)
       local taken, failure = list:take()
       assert.are.same({ nil, "protocol" }, { taken, failure.class })

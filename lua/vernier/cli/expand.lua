@@ -62,7 +62,7 @@ local function rate_text(rate)
   return table.concat(parts, " ")
 end
 
-local EXTRA = { "workers", "maxInFlight", "catchUp", "lateAfter", "drain", "timeout", "histogramDigits", "onError",
+local EXTRA = { "workers", "maxInFlight", "catchUp", "lateAfter", "drain", "prepare", "timeout", "histogramDigits", "onError",
   "onFailure" }
 
 local function round_row(round, index)

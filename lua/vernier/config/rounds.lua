@@ -12,6 +12,22 @@ local M = {}
 
 local is_list, is_mapping, is_missing = section.is_list, section.is_mapping, section.is_missing
 
+local PREPARE = {
+  sign = { type = "enum", values = { "memory", "file" }, required = true },
+  number = { type = "integer", min = 1 },
+}
+
+-- The value of prepare as {sign = "memory" | "file", number = most runs, or nil}.
+local function read_prepare(value)
+  if value == "sign" then
+    return { sign = "memory" }
+  elseif not is_mapping(value) then
+    return nil, 'must be "sign", or {sign: memory or file, number: N}'
+  end
+  local own, problems = options.check(PREPARE, value)
+  return own, problems and "has what cannot be used: " .. options.describe_all(problems)
+end
+
 -- What only vernier knows; all of it optional.
 M.OWN = {
   maxInFlight = { type = "integer", min = 1, doc = "most runs in flight over all workers" },
@@ -19,6 +35,8 @@ M.OWN = {
     doc = "what happens to runs that are late: done at once, dropped, or done at up to twice the planned rate" },
   lateAfter = { type = "duration", unit = "s", doc = "lateness from which a run counts as late" },
   drain = { type = "duration", unit = "s", doc = "how long answers are awaited after the round" },
+  prepare = { type = "any", convert = read_prepare,
+    doc = "sign: runs are made and signed before the round; {sign: memory or file, number: most runs over all workers}" },
   timeout = { type = "duration", unit = "s", min = 0.001, doc = "how long the whole round may take" },
   histogramDigits = { type = "integer", min = 1, max = 5, doc = "significant digits of histograms" },
   onError = { type = "enum", values = { "continue", "stop" }, doc = "after an error in the workload's run" },

@@ -4,6 +4,9 @@
 -- that gap is filled by the next transaction, or by one to the account itself when none comes. Where it is not known what became
 -- of a nonce (a lost connection, "nonce too low", a transaction that never was mined) the account waits until none of its sends
 -- is open, and asks the node again.
+--
+-- Nonces may be reserved for transactions that are signed long before they are sent. They keep theirs: what the node turns out
+-- to lack below the first that is still to be sent is a gap, and one that others have used meanwhile is void.
 local failures = require("vernier.ethereum.failure")
 local quantity = require("vernier.ethereum.quantity")
 local rpc = require("vernier.json_rpc.message")
@@ -33,6 +36,25 @@ local function ask(self)
   return count, not count and rpc.failure("protocol", message) or nil
 end
 
+local fill_gaps
+
+-- The node's count, from which it goes on.
+local function begin_at(self, count)
+  local first, gaps = self._reserved, {}
+  self._stale, self._gaps = false, gaps
+  if not first or count >= self._next then
+    self._next, self._reserved = count, nil
+    return
+  end
+  self._reserved = math.max(first, count)
+  for nonce = count, first - 1 do
+    gaps[#gaps + 1] = nonce
+  end
+  if gaps[1] then
+    scheduler.spawn(fill_gaps, self) -- what is reserved does not fill them
+  end
+end
+
 local function asked_anew(self)
   self._asking = true
   while self._open > 0 do
@@ -40,8 +62,7 @@ local function asked_anew(self)
   end
   local count, failure = ask(self)
   if count then
-    self._next, self._stale = count, false
-    self._gaps = {}
+    begin_at(self, count)
   end
   self._asking = false
   scheduler.wake_key(self, failure or false)
@@ -80,7 +101,43 @@ function Nonces:take()
   return nonce
 end
 
-local function fill_gaps(self)
+-- The nonce for a transaction that is signed now and sent later: in the order of these nonces, and before any that is taken. Or
+-- nil and a failure.
+function Nonces:reserve()
+  local failure = self._stale and self:refresh()
+  if failure then
+    return nil, failure
+  end
+  local nonce = self._next
+  self._next, self._reserved = nonce + 1, self._reserved or nonce
+  return nonce
+end
+
+local function pass(self, nonce)
+  self._reserved = nonce + 1 < self._next and nonce + 1 or nil
+end
+
+-- A reserved one is sent at once; what becomes of it has to be told by `settled`. Nil; or a failure where it cannot be sent.
+function Nonces:redeem(nonce)
+  local failure = self._stale and self:refresh()
+  if failure then
+    pass(self, nonce)
+    return failure
+  elseif not self._reserved or nonce < self._reserved then
+    return rpc.failure("nonce", ("nonce too low: it was signed with %.0f, which has been used since"):format(nonce))
+  end
+  pass(self, nonce)
+  self._open = self._open + 1
+end
+
+-- What is reserved will not be sent: its nonces are free again.
+function Nonces:release()
+  if self._reserved then
+    self._reserved, self._stale = nil, true
+  end
+end
+
+function fill_gaps(self)
   self._filling = false
   while self._gaps[1] and not self._stale and self._fill do
     self._open = self._open + 1

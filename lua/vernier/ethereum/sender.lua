@@ -34,12 +34,17 @@ local function refused(failure)
   return nil, redact.text(tostring(failure)), failures.class(failure)
 end
 
--- Signs and sends. The entry; or nil, message, class. The nonce is settled in any case.
-function send_raw(self, nonce, to, data, value, gas, tx)
-  local chain = self._chain
-  local fields, waiting = chain.fees.fields, chain.confirmation
+-- The signed transaction "0x…" and its hash.
+local function sign(self, nonce, to, data, value, gas)
+  local fields = self._chain.fees.fields
   fields.nonce, fields.to, fields.data, fields.value, fields.gas = nonce, to, data, value, gas
-  local raw, hash = transaction.sign(fields, self._account)
+  return transaction.sign(fields, self._account)
+end
+
+-- The entry; or nil, message, class. The nonce is settled in any case.
+local function submit(self, nonce, raw, hash, tx)
+  local chain = self._chain
+  local waiting = chain.confirmation
   local entry = chain.waits and waiting:expect(hash) or { hash = hash }
   local answer, failure = self.endpoint:call("eth_sendRawTransaction", '["' .. raw .. '"]', nil, tx)
   if answer == nil then
@@ -51,6 +56,11 @@ function send_raw(self, nonce, to, data, value, gas, tx)
   end
   self._nonces:settled(nonce)
   return entry
+end
+
+function send_raw(self, nonce, to, data, value, gas, tx)
+  local raw, hash = sign(self, nonce, to, data, value, gas)
+  return submit(self, nonce, raw, hash, tx)
 end
 
 -- The node signs: the hash is known when it has answered, and the transaction may be in a block by then.
@@ -103,20 +113,8 @@ local function mark(tx, name, at_ns)
   end
 end
 
--- to: an address, nil where a contract is created; data: "0x…", a buffer of vernier.core.bytes or nil; value: nil or an integer
--- as transactions have them; gas: its limit; tx: whose stamps are set, or nil. The result where it was mined, be it reverted; or
--- nil, message, class.
-function Sender:send(to, data, value, gas, tx)
-  local entry, message, class
-  if self._nonces then
-    local nonce, failure = self._nonces:take()
-    if not nonce then
-      return refused(failure)
-    end
-    entry, message, class = send_raw(self, nonce, to, data, value, gas, tx)
-  else
-    entry, message, class = send_by_node(self, to, data, value, gas, tx)
-  end
+-- The result of what was submitted, once it is confirmed where that is wanted; of what was not: nil, message, class.
+local function await(self, tx, entry, message, class)
   if not entry then
     return nil, message, class
   end
@@ -133,6 +131,53 @@ function Sender:send(to, data, value, gas, tx)
     tx.finished_ns = entry.confirmed_ns
   end
   return entry
+end
+
+-- to: an address, nil where a contract is created; data: "0x…", a buffer of vernier.core.bytes or nil; value: nil or an integer
+-- as transactions have them; gas: its limit; tx: whose stamps are set, or nil. The result where it was mined, be it reverted; or
+-- nil, message, class.
+function Sender:send(to, data, value, gas, tx)
+  local entry, message, class
+  if self._nonces then
+    local nonce, failure = self._nonces:take()
+    if not nonce then
+      return refused(failure)
+    end
+    entry, message, class = send_raw(self, nonce, to, data, value, gas, tx)
+  else
+    entry, message, class = send_by_node(self, to, data, value, gas, tx)
+  end
+  return await(self, tx, entry, message, class)
+end
+
+-- Signs a transaction that is sent later, with the fees of now; arguments as of send. Its nonce, the transaction "0x…" and its
+-- hash; or nil, message, class.
+function Sender:sign(to, data, value, gas)
+  if not self._nonces then
+    return nil, ("the node holds the key of %s, and signs when it sends: give a private key or a seed"):format(self.address),
+      "unsupported"
+  end
+  local nonce, failure = self._nonces:reserve()
+  if not nonce then
+    return refused(failure)
+  end
+  return nonce, sign(self, nonce, to, data, value, gas)
+end
+
+-- Sends what sign gave, in the order in which it gave it; else as send.
+function Sender:send_signed(nonce, raw, hash, tx)
+  local failure = self._nonces:redeem(nonce)
+  if failure then
+    return refused(failure)
+  end
+  return await(self, tx, submit(self, nonce, raw, hash, tx))
+end
+
+-- What was signed and not sent will not be.
+function Sender:discard()
+  if self._nonces then
+    self._nonces:release()
+  end
 end
 
 -- What a call of this kind needs, and a thousand more; or nil, failure.

@@ -90,6 +90,7 @@ function M.open(ctx, round, identity)
     workload = { module = round.workload.module, arguments = round.workload.arguments },
     rate = { type = round.rate.type, opts = round.rate.opts }, trim = round.trim, ramp = identity.ramp, timeout = round.timeout,
     maxInFlight = round.maxInFlight, catchUp = round.catchUp, lateAfter = round.lateAfter, onError = round.onError,
+    prepare = round.prepare,
   }
 end
 

@@ -87,6 +87,7 @@ function RunningLoad:cancel()
   self:_close_hooks()
   self._recorder:cancel()
   self._load:free()
+  self._over = true
   self._owner[self] = nil
 end
 
@@ -109,6 +110,17 @@ function RunningLoad:stop(reason)
 end
 
 -- ---- making it ----
+
+-- What a round has made ahead is signed for the order in which it is sent: two loads would send in turns.
+local function prepare(running, worker)
+  if worker.prepared and not worker.prepared._over then
+    return nil, ("prepare: sign: the load %s of this worker was prepared, too, and is not over"):format(worker.prepared._name)
+  end
+  worker.prepared = running
+  return running._load:prepare(function()
+    return running._stop_reason
+  end)
+end
 
 -- The workload's instance and its arguments, which are checked where the workload declares options.
 local function new_workload(spec, workspace)
@@ -195,8 +207,9 @@ end
 
 -- What the test is, as ctx:new_test(round) gave it on the manager: {test, round {index, label, number | duration},
 -- workload {module, arguments}, rate {type, opts}, trim, ramp (s), timeout (s, from the start), maxInFlight, catchUp,
--- lateAfter (s), drain (s), onError}; its part of it: rank, ranks; and name (thread, where it is one), which tells apart
--- several loads of one test. owner: the set of loads it belongs to. Calls the init hooks; gives the load, or nil, message.
+-- lateAfter (s), drain (s), onError, prepare {sign, number}}; its part of it: rank, ranks; and name (thread, where it is one),
+-- which tells apart several loads of one test. owner: the set of loads it belongs to. Calls the init hooks, and makes runs ahead
+-- where the test wants it, which takes its time; gives the load, or nil, message.
 function M.new(worker, spec, owner)
   local name = spec.name or "load"
   local ok, message = claim(worker, spec.test, name)
@@ -210,6 +223,8 @@ function M.new(worker, spec, owner)
   end
   worker.n_loads = worker.n_loads + 1
   made.live_path = ("%s/live/%s-%d.live"):format(worker.hello.run_dir, worker.hello.journal, worker.n_loads)
+  made.prepare = spec.prepare and { sign = spec.prepare.sign, number = spec.prepare.number,
+    path = ("%s/%s-%d.signed"):format(worker.hello.run_dir, worker.hello.journal, worker.n_loads) }
   local running = setmetatable({ _worker = worker, _name = name, _timeout = spec.timeout }, RunningLoad)
   running._recorder, message = open_recorder(worker, spec, name)
   if not running._recorder then
@@ -225,6 +240,13 @@ function M.new(worker, spec, owner)
     return nil, message
   end
   running:belongs_to(owner)
+  if spec.prepare then
+    ok, message = prepare(running, worker)
+    if not ok then
+      running:cancel()
+      return nil, message
+    end
+  end
   return running
 end
 
