@@ -2,93 +2,11 @@
 local bench = require("spec.support.bench")
 local support = require("spec.support")
 local chain = require("spec.support.chain")(support)
-
-local KEYS = ([[
-  contractDeployerAddress: "%s"
-  contractDeployerAddressPrivateKey: "%s"
-  fromAddressPrivateKey: "%s"
-]]):format(chain.ADDRESS, chain.KEY, chain.KEY)
-
-local CONTRACTS = [[
-  contracts:
-    simple: {path: Simple.json, gas: {open: 100000, transfer: 100000}}
-    ERC20: {path: Token.json, args: ["1000000"], estimateGas: true}
-]]
-
--- Sends what arguments.send (Lua text) says; the outcomes are written to a file: a line each.
-local WORKLOAD = [[
-local M = {}
-function M:init(ctx)
-  self.request = loadstring("local ctx = ... return " .. ctx.arguments.send)
-  self.file = io.open(ctx.workspace .. "/outcomes." .. ctx.worker, "a")
-end
-function M:run(ctx)
-  local request = self.request(ctx)
-  local result, err, class = ctx.sut:send(request)
-  if type(result) == "table" and result.hash then
-    local in_order = result.accepted_ns and (not result.confirmed_ns or result.confirmed_ns >= result.included_ns)
-    self.file:write("ok ", result.hash, " ", result.blockNumber or "-", " ", tostring(in_order), "\n")
-  elseif result ~= nil then
-    self.file:write("value ", tostring(result), "\n")
-  else
-    self.file:write("failed ", class, " ", err, "\n")
-  end
-end
-function M:finish()
-  self.file:close()
-end
-return M
-]]
-
-local function files()
-  local folder = chain.contracts()
-  return { ["Simple.json"] = support.read_file(folder .. "/Simple.json"), ["Token.json"] = support.read_file(folder .. "/Token.json"),
-    ["send.lua"] = WORKLOAD }
-end
-
-local function network(url, o)
-  return ("caliper: {blockchain: ethereum}\nethereum:\n  url: %s\n%s%s%s"):format(url, o.keys or KEYS, o.contracts or CONTRACTS,
-    o.more or "")
-end
-
-local function workspace(url, o)
-  return bench.workspace({ workers = o.workers, rounds = o.rounds, network = network(url, o), files = files() })
-end
-
-local function run(url, o)
-  local dir = workspace(url, o)
-  local r = bench.run(dir, o.options)
-  assert.are.equal(o.status or 0, r.status, r.stdout .. r.stderr)
-  return support.summary(dir).tests, r.stdout .. r.stderr, dir
-end
-
-local function send(o)
-  o.module, o.arguments = "./send.lua", ("{send: '%s'}"):format(o.send)
-  return bench.round(o)
-end
-
-local OPEN = '{contract = "simple", verb = "open", args = {"a" .. ctx.index, 100 + ctx.index}}'
+local runs = require("spec.support.chain_runs")(chain)
+local no_gaps, outcomes, run, send, workspace = runs.no_gaps, runs.outcomes, runs.run, runs.send, runs.workspace
+local address_of, OPEN = runs.address_of, runs.OPEN
 
 local TRANSFER = '{contract = "ERC20", verb = "transfer", %sargs = {"0x70997970C51812dc3A010C7d01b50e0d17dc79C8", %d}}'
-
-local function address_of(output, name)
-  return output:match("contract " .. name .. " is at (0x%x+)") or error("no address of " .. name .. " in " .. output)
-end
-
-local function outcomes(dir, worker)
-  local list = {}
-  for line in io.lines(dir .. "/outcomes." .. (worker or 0)) do
-    list[#list + 1] = line
-  end
-  return list
-end
-
-local function no_gaps(state)
-  for address, sender in pairs(state.senders) do
-    assert.is_false(sender.gap, address)
-    assert.are.equal(0, sender.pending, address)
-  end
-end
 
 describe("the connector ethereum", function()
   local available, missing = chain.available()
