@@ -85,17 +85,21 @@ describe("the connector ethereum", function()
     proxy.rpc("proxy_spoil", "[]")
   end)
 
-  -- Of the 30 sends some in the middle are refused, in the words of several nodes.
-  for class, message in pairs({ ["pool-full"] = "txpool is full", ["chain-id"] = "invalid chain id for signer: have 5 want 1",
-    underpriced = "transaction underpriced: gas tip cap 1, minimum needed 2", funds = "insufficient funds for gas * price + value",
-    rpc = "internal error" }) do
+  -- Of the 30 sends some in the middle are refused, in the words of several nodes. Where these do not say for sure that the node has not
+  -- taken the transaction, it is asked for the next nonce: what waited behind the gap may have that nonce by then.
+  for class, refusal in pairs({ ["pool-full"] = { "txpool is full" }, ["chain-id"] = { "invalid chain id for signer: have 5 want 1" },
+    funds = { "insufficient funds for gas * price + value" }, underpriced = { "transaction underpriced: tip 1, minimum 2", unsure = true },
+    rpc = { "internal error", unsure = true } }) do
     it("counts what the node refuses as " .. class .. ", and fills its nonces", function()
       local contract = contract_at(node)
-      proxy.rpc("proxy_spoil", { method = SEND, skip = 5, times = 4, error = { code = -32000, message = message } })
+      proxy.rpc("proxy_spoil", { method = SEND, skip = 5, times = 4, error = { code = -32000, message = refusal[1] } })
       local tests, _, dir = runs.run(proxy.ws, settings(contract, { tps = 300 }))
       local failed, more = honest(node, contract, tests, dir)
-      assert.are.same({ [class] = 4 }, failed)
-      assert.are.equal(0, more)
+      if refusal.unsure then
+        assert.is_true((failed.nonce or 0) <= 4, cjson.encode(failed))
+        failed.nonce = nil
+      end
+      assert.are.same({ { [class] = 4 }, 0 }, { failed, more })
       all_well(tests[2])
     end)
   end
@@ -154,8 +158,10 @@ describe("the connector ethereum", function()
       chain.client(node, 0, 3)
     end)
     local failed, more = honest(node, contract, tests, dir)
-    assert.is_true((failed.nonce or 0) >= 1 and failed.nonce <= 3 * 3, cjson.encode(failed))
-    failed.nonce = nil
+    -- Nonce too low where the other one is in a block, underpriced where it waits.
+    local taken = (failed.nonce or 0) + (failed.underpriced or 0)
+    assert.is_true(taken >= 1 and taken <= 3 * 3, cjson.encode(failed))
+    failed.nonce, failed.underpriced = nil, nil
     assert.are.same({ {}, 0 }, { failed, more })
     all_well(tests[2])
   end)

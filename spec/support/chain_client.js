@@ -1,6 +1,6 @@
 // A client of a chain that is not ours: sends money from an account of the wallet to itself, by ethers.
-// usage: node chain_client.js URL MNEMONIC INDEX N [AHEAD]: N transactions, one after the other, with the account's next nonces; or
-// one, at a high price, with a nonce that is so far AHEAD of the next. Where somebody else was faster it tries again.
+// usage: node chain_client.js URL MNEMONIC INDEX N [AHEAD]: N transactions, one after the other, with the account's next nonces, at
+// a price that replaces nobody's; or one, at a high price, with a nonce that is so far AHEAD of the next. Where somebody else was faster it tries again.
 'use strict';
 const { ethers } = require('ethers');
 
@@ -8,7 +8,8 @@ const TAKEN = ['NONCE_EXPIRED', 'REPLACEMENT_UNDERPRICED'];
 
 async function send(wallet, ahead) {
   const nonce = (await wallet.provider.getTransactionCount(wallet.address, 'pending')) + ahead;
-  const price = ethers.parseUnits(ahead > 0 ? '100' : '3', 'gwei');
+  const { baseFeePerGas } = await wallet.provider.getBlock('latest');
+  const price = ahead > 0 ? ethers.parseUnits('100', 'gwei') : (baseFeePerGas * 101n) / 100n;
   const { chainId } = await wallet.provider.getNetwork();
   const raw = await wallet.signTransaction({ type: 0, chainId, to: wallet.address, value: 1, nonce, gasLimit: 21000, gasPrice: price });
   try {
