@@ -1,6 +1,7 @@
 // A client of a chain that is not ours: sends money from an account of the wallet to itself, by ethers.
 // usage: node chain_client.js URL MNEMONIC INDEX N [AHEAD]: N transactions, one after the other, with the account's next nonces, at
-// a price that replaces nobody's; or one, at a high price, with a nonce that is so far AHEAD of the next. Where somebody else was faster it tries again.
+// a price that replaces nobody's; or one, at a high price, with a nonce that is so far AHEAD of the next. Where
+// somebody else was faster it tries again.
 'use strict';
 const { ethers } = require('ethers');
 
