@@ -43,6 +43,12 @@ local function check_integer(value)
   return value
 end
 
+-- Of any size, as decimal text.
+local function check_wei(value)
+  local ok, message = check_integer(value)
+  return ok and quantity.decimal(quantity.encode(value)), message
+end
+
 local function check_seed(text)
   if text == "" then
     return nil, "must not be empty"
@@ -68,7 +74,7 @@ local M = {
     accountsPerWorker = { type = "integer", default = 1, min = 1, max = 10000, doc = "accounts of a worker, which take turns" },
     accountSharing = { type = "enum", values = { "derive", "refuse" }, default = "derive",
       doc = "more accounts needed than fromAddressPrivateKey: derive and fund them, or refuse" },
-    fundPerAccount = { type = "number", min = 0, unit = "wei",
+    fundPerAccount = { type = "any", convert = check_wei, unit = "wei",
       doc = "what a derived account gets; an equal share of nine tenths of the balance if absent" },
     transactionConfirmationBlocks = { type = "integer", default = 1, min = 1, max = 1000,
       doc = "a transaction is confirmed when its block is so deep; 1: when it is in a block" },

@@ -1,18 +1,19 @@
--- Ethereum nodes for specs: anvil (npm), contracts of examples/ethereum compiled by solc (npm), and what ethers (npm) sees in them.
+-- Ethereum nodes for specs: anvil and ganache (npm), contracts compiled by solc (npm), and what ethers (npm) sees in them.
 local cjson = require("cjson")
 
 return function(support)
   local M = {}
 
   M.ANVIL = ("spec/node_modules/@foundry-rs/anvil-linux-%s/bin/anvil"):format(jit.arch == "x64" and "amd64" or "arm64")
-  -- The first accounts of its wallet, in which there is money.
+  M.GANACHE = "spec/node_modules/ganache/dist/node/cli.js"
+  -- The first accounts of their wallets, in which there is money.
   M.MNEMONIC = "test test test test test test test test test test test junk"
   M.KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
   M.ADDRESS = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 
   -- Whether npm's packages are there; or nil and what is missing.
   function M.available()
-    for _, path in ipairs({ M.ANVIL, "spec/node_modules/solc/package.json", "spec/node_modules/ethers/package.json" }) do
+    for _, path in ipairs({ M.ANVIL, M.GANACHE, "spec/node_modules/solc/package.json", "spec/node_modules/ethers/package.json" }) do
       local f = io.open(path, "rb")
       if not f then
         return nil, path .. " is not there: make deps installs it"
@@ -22,19 +23,10 @@ return function(support)
     return true
   end
 
-  -- anvil with these options, at a free port or that of {port = …}: {url, ws, port, ipc, stop(), rpc(method, …)}.
-  function M.anvil(options)
-    local node = { port = options.port or support.free_port(), ipc = support.tmpdir() .. "/anvil.ipc" }
-    local command = { "setpriv", "--pdeathsig", "KILL", M.ANVIL, "-q", "--port", tostring(node.port), "--ipc", node.ipc }
-    for _, word in ipairs(options) do
-      command[#command + 1] = tostring(word)
-    end
-    node.process = support.start(command)
-    node.url, node.ws = "http://127.0.0.1:" .. node.port, "ws://127.0.0.1:" .. node.port
-    support.wait_for(function()
-      assert(node.process:running(), select(2, node.process:output()))
-      return support.accepts(node.port) and os.execute("test -S " .. node.ipc) == 0
-    end, 10, "anvil to listen")
+  -- Starts a node: command, port, and what tells that it is up. {url, ws, port, process, stop(), rpc(method, …)}.
+  local function start(name, command, port, is_up)
+    local node = { port = port, url = "http://127.0.0.1:" .. port, ws = "ws://127.0.0.1:" .. port }
+    node.process = support.start({ "setpriv", "--pdeathsig", "KILL", unpack(command) })
 
     function node.stop()
       node.process:kill("KILL")
@@ -49,17 +41,61 @@ return function(support)
       local answer = cjson.decode(support.get(node.url, "-H", "Content-Type: application/json", "-d", body).body)
       return answer.result, answer.error
     end
+
+    support.wait_for(function()
+      assert(node.process:running(), select(2, node.process:output()))
+      return support.accepts(port) and is_up()
+    end, 30, name .. " to listen")
     return node
+  end
+
+  local function with_options(command, options)
+    for _, word in ipairs(options) do
+      command[#command + 1] = tostring(word)
+    end
+    return command
+  end
+
+  -- anvil with these options, at a free port or that of {port = …}; its node has an ipc, too.
+  function M.anvil(options)
+    local port, ipc = options.port or support.free_port(), support.tmpdir() .. "/anvil.ipc"
+    local node = start("anvil", with_options({ M.ANVIL, "-q", "--port", tostring(port), "--ipc", ipc }, options), port, function()
+      return os.execute("test -S " .. ipc) == 0
+    end)
+    node.ipc = ipc
+    return node
+  end
+
+  -- ganache with these options and the wallet of anvil: it listens when it can answer.
+  function M.ganache(options)
+    local port = options.port or support.free_port()
+    return start("ganache", with_options({ "node", M.GANACHE, "-q", "--server.host", "127.0.0.1", "--server.port", tostring(port),
+      "--wallet.mnemonic", M.MNEMONIC }, options), port, function()
+      return true
+    end)
+  end
+
+  -- What stands before a node and spoils what it is told to (spec/support/chain_proxy.js), as a node.
+  function M.proxy(node)
+    local port = support.free_port()
+    return start("the proxy", { "node", "spec/support/chain_proxy.js", node.url, tostring(port) }, port, function()
+      return true
+    end)
+  end
+
+  -- Another client uses an account of the wallet: see spec/support/chain_client.js. The hashes.
+  function M.client(node, index, n, ahead)
+    return support.node("chain_client.js", { node.url, M.MNEMONIC, index, n, ahead or 0 })
   end
 
   local compiled
 
-  -- A folder with the contract files Simple.json and Token.json.
+  -- A folder with the contract files Simple.json, Token.json and Reverts.json.
   function M.contracts()
     if not compiled then
       compiled = support.tmpdir()
       local r = support.run({ "node", "examples/ethereum/compile.js", compiled, "examples/ethereum/Simple.sol",
-        "examples/ethereum/Token.sol", env = { NODE_PATH = "spec/node_modules" } })
+        "examples/ethereum/Token.sol", "spec/support/Reverts.sol", env = { NODE_PATH = "spec/node_modules" } })
       assert(r.status == 0, r.stdout .. r.stderr)
     end
     return compiled

@@ -136,13 +136,13 @@ local function gas_to_give(self, from, to)
   return math.max(gas or 0, TRANSFER_GAS)
 end
 
--- Wei to each, of which nothing is lost in the form that is sent: a double below 10^300 prints exactly.
+-- each: wei, as decimal text.
 local function fund(self, from, list, each)
   local left, failed, co = #list, nil, scheduler.current()
   local gas = gas_to_give(self, from, list[1])
   for _, address in ipairs(list) do
     scheduler.spawn_later(function()
-      local receipt, message = from:send(address, nil, ("%.0f"):format(each), gas)
+      local receipt, message = from:send(address, nil, each, gas)
       failed = failed or not receipt and message or receipt and receipt.status ~= 1 and "reverted" or nil
       left = left - 1
       if left == 0 then
@@ -166,16 +166,24 @@ local function poor_of(self, list, each)
   return poor
 end
 
+-- An equal part of what may be given, in wei, as decimal text: a double below 10^300 prints exactly.
+local function share(total, n)
+  return ("%.0f"):format(math.floor(SHARE * total / n))
+end
+
 local function give(self, workers)
   local list = derived(self._options, workers)
   local from = sender_of(self, "fromAddress")
   local total = balance(self, from.address)
-  local each = self._options.fundPerAccount or math.floor(SHARE * total / #list)
-  local poor = each > 0 and poor_of(self, list, each) or {}
+  local each = self._options.fundPerAccount or share(total, #list)
+  local poor = each ~= "0" and poor_of(self, list, tonumber(each)) or {}
   if poor[1] then
-    each = self._options.fundPerAccount or math.floor(SHARE * total / #poor)
+    each = self._options.fundPerAccount or share(total, #poor)
+    if #poor * tonumber(each) > total then
+      error(("fundPerAccount: %d accounts are to get %s wei each, and %s has %.0f"):format(#poor, each, from.address, total), 0)
+    end
     fund(self, from, poor, each)
-    self._ctx.log(("ethereum: %d accounts derived from %s got %.0f wei each"):format(#poor, from.address, each))
+    self._ctx.log(("ethereum: %d accounts derived from %s got %s wei each"):format(#poor, from.address, each))
   end
 end
 
