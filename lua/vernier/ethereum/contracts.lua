@@ -31,7 +31,8 @@ end
 -- Of a contract in the network file.
 M.OPTIONS = {
   path = { type = "string", doc = "JSON file {name, abi, bytecode, gas} in the workspace; the install phase deploys it" },
-  address = { type = "string", convert = check_address, doc = "of a contract that is deployed already" },
+  address = { type = "string", convert = check_address,
+    doc = "of a contract that is deployed already; beside a path, where the install phase is left out" },
   abi = { type = "list", convert = check_abi, doc = "of that contract; that of the file if absent" },
   args = { type = "list", doc = "what the constructor gets" },
   gas = { type = "table", convert = check_gas, doc = "gas limits by function" },
