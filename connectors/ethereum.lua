@@ -64,7 +64,7 @@ local M = {
     accountsPerWorker = { type = "integer", default = 1, min = 1, max = 10000, doc = "accounts of a worker, which take turns" },
     accountSharing = { type = "enum", values = { "derive", "refuse" }, default = "derive",
       doc = "more accounts needed than fromAddressPrivateKey: derive and fund them, or refuse" },
-    fundPerAccount = { type = "number", min = 0, unit = "wei",
+    fundPerAccount = { type = "any", convert = check_integer, unit = "wei",
       doc = "what a derived account gets; an equal share of nine tenths of the balance if absent" },
     transactionConfirmationBlocks = { type = "integer", default = 1, min = 1, max = 1000,
       doc = "a transaction is confirmed when its block is so deep; 1: when it is in a block" },
@@ -80,6 +80,11 @@ local M = {
     timeout = { type = "duration", default = 30, min = 0.001, doc = "of a single call of the node" },
     connectTimeout = { type = "duration", default = 10, min = 0.001, doc = "within which the nodes have to be there" },
     connections = { type = "integer", default = 64, min = 1, max = 65535, doc = "over HTTP, per worker and node" },
+    batching = { type = "table", doc = "transactions and calls that are waiting at the same time go out as one batch; not, if absent",
+      fields = {
+        size = { type = "integer", default = 100, min = 2, max = 10000, doc = "as many at most" },
+        wait = { type = "duration", default = 0.002, max = 10, doc = "for so long at most; 0s: those of the same instant" },
+      } },
     headers = { type = "table", secret = true, doc = "of HTTP requests and of the WebSocket handshake" },
     contracts = { type = "table", default = {}, convert = contracts.check,
       doc = "by name: {path} or {address, abi}; {args, gas: {function: limit}, estimateGas}" },
@@ -167,9 +172,18 @@ local function why_reverted(from, contract, data, value, gas, entry)
   return failure and redact.text(failures.reason(contract.abi, failure)) or "reverted, and would not be now"
 end
 
+-- An integer of a request in the form that read gives it; an error names it.
+local function integer(request, name, read)
+  local ok, value = pcall(read, request[name])
+  if not ok then
+    error(("%s: %s"):format(name, value:gsub("^[^:]+:%d+: ", "")), 0)
+  end
+  return value
+end
+
 -- The gas limit; or nil, message, class.
 local function gas_for(from, contract, method, request)
-  local limit = request.gas or contract:gas(method)
+  local limit = request.gas ~= nil and integer(request, "gas", quantity.count) or contract:gas(method)
   if limit then
     return limit
   end
@@ -185,7 +199,7 @@ end
 local function transact(self, contract, method, request, tx)
   local value, from = request.value, next_sender(self)
   if value ~= nil then
-    quantity.encode(value) -- what cannot be sent is an error before it takes a nonce
+    integer(request, "value", quantity.encode) -- what cannot be sent is an error before it takes a nonce
   end
   local gas, why, kind = gas_for(from, contract, method, request)
   if not gas then

@@ -2,8 +2,8 @@
 // usage: node rpc_proxy.js PORT LOG [OPTION…]; prints "listening PORT". LOG gets a line for each message: the methods in it,
 // with commas between them; in brackets for a batch.
 //
-//   no-batches     a batch is refused, with one error for all of it
-//   max-batch=N    so is a batch of more than N
+//   no-batches     a batch of transactions or calls is refused, with one error for all of it
+//   max-batch=N    so is one of more than N
 //   holds          as a node that holds accounts and that anvil is not: personal_unlockAccount is answered with true, and over a
 //                  WebSocket an eth_sendTransaction waits until the one before has been answered: anvil gives the same nonce to
 //                  some of those that come at once
@@ -22,9 +22,13 @@ function note(message) {
   fs.appendFileSync(log, (Array.isArray(message) ? `[${list}]` : list) + '\n');
 }
 
+function is_load(message) {
+  return Array.isArray(message) && message.some((request) => ['eth_sendRawTransaction', 'eth_call'].includes(request.method));
+}
+
 // What is answered here, or undefined.
 function own_answer(message) {
-  if (Array.isArray(message) && message.length > max_batch) {
+  if (is_load(message) && message.length > max_batch) {
     const error = max_batch === 0 ? { code: -32600, message: 'batch requests are not supported' }
       : { code: -32005, message: 'batch of ' + message.length + ' exceeds the limit of ' + max_batch };
     return JSON.stringify({ jsonrpc: '2.0', id: null, error });

@@ -38,6 +38,10 @@ local CASES = {
   { "reverted", -32000, "Execution reverted" },
   { "unsupported", -32601, "Method not found" },
   { "unsupported", -32601, "the method personal_unlockAccount does not exist/is not available" },
+  { "batch", -32600, "batch too large" },
+  { "batch", -32005, "Number of requests in batch exceeds limit" },
+  { "batch", -32600, "batch requests are not supported" },
+  { "reverted", 3, "execution reverted: this batch is over" },
   { "rpc", -32000, "something else" },
 }
 

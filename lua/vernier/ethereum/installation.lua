@@ -143,13 +143,13 @@ local function gas_to_give(self, from, to)
   return math.max(gas or 0, TRANSFER_GAS)
 end
 
--- Wei to each, of which nothing is lost in the form that is sent: a double below 10^300 prints exactly.
+-- Wei to each, as decimal text.
 local function fund(self, from, list, each)
   local left, failed, co = #list, nil, scheduler.current()
   local gas = gas_to_give(self, from, list[1])
   for _, address in ipairs(list) do
     scheduler.spawn_later(function()
-      local receipt, message = from:send(address, nil, ("%.0f"):format(each), gas)
+      local receipt, message = from:send(address, nil, each, gas)
       failed = failed or not receipt and message or receipt and receipt.status ~= 1 and "reverted" or nil
       left = left - 1
       if left == 0 then
@@ -173,16 +173,23 @@ local function poor_of(self, list, each)
   return poor
 end
 
+-- What each of n accounts gets of a balance, as decimal text: what is configured, or a share, of which nothing is lost in that
+-- form: a double below 10^300 prints exactly.
+local function part_of(self, total, n)
+  local wanted = self._options.fundPerAccount
+  return wanted and quantity.decimal(quantity.encode(wanted)) or ("%.0f"):format(math.floor(SHARE * total / n))
+end
+
 local function give(self, workers)
   local list = derived(self._options, workers)
   local from = sender_of(self, "fromAddress")
   local total = balance(self, from.address)
-  local each = self._options.fundPerAccount or math.floor(SHARE * total / #list)
-  local poor = each > 0 and poor_of(self, list, each) or {}
+  local least = tonumber(part_of(self, total, #list))
+  local poor = least > 0 and poor_of(self, list, least) or {}
   if poor[1] then
-    each = self._options.fundPerAccount or math.floor(SHARE * total / #poor)
+    local each = part_of(self, total, #poor)
     fund(self, from, poor, each)
-    self._ctx.log(("ethereum: %d accounts derived from %s got %.0f wei each"):format(#poor, from.address, each))
+    self._ctx.log(("ethereum: %d accounts derived from %s got %s wei each"):format(#poor, from.address, each))
   end
 end
 
