@@ -80,7 +80,7 @@ local M = {
     timeout = { type = "duration", default = 30, min = 0.001, doc = "of a single call of the node" },
     connectTimeout = { type = "duration", default = 10, min = 0.001, doc = "within which the nodes have to be there" },
     connections = { type = "integer", default = 64, min = 1, max = 65535, doc = "over HTTP, per worker and node" },
-    batching = { type = "table", doc = "transactions and calls that are waiting at the same time go out as one batch; not, if absent",
+    batching = { type = "table", doc = "transactions and calls that wait at the same time go out as one batch; not, if absent",
       fields = {
         size = { type = "integer", default = 100, min = 2, max = 10000, doc = "as many at most" },
         wait = { type = "duration", default = 0.002, max = 10, doc = "for so long at most; 0s: those of the same instant" },

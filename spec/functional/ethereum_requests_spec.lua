@@ -6,7 +6,6 @@ local servers = require("spec.support.http_servers")
 local support = require("spec.support")
 local chain = require("spec.support.chain")(support)
 
-local NOBODY = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 local BANK = [[
 pragma solidity ^0.8.0;
 contract Bank {
@@ -91,16 +90,17 @@ describe("requests to the connector ethereum", function()
       for i = 1, 3 do list[i] = { contract = "bank", verb = "set", args = { i, i } } end
       list[4] = { contract = "bank", verb = "small", readOnly = true }
       list[5] = { contract = "bank", verb = "set", args = { 1, 2 }, value = 5 }
+      list[6] = { contract = "bank", verb = "sat", args = { 1, 2 } }
       local results = ctx.sut:send(list, { operation = "many" })
       write(#results, results[1].status, results[2].status, results[3].status, type(results[4]), results[5].class)
-      write(results[1].hash ~= results[2].hash, results[3].blockNumber >= results[1].blockNumber, results[5].error)]] } } })
-    assert.are.same({ 4, 20, 16, 4 }, { tests[1].runs, tests[1].submitted, tests[1].ok, tests[1].failed })
-    assert.are.same({ "many", 20 }, { tests[1].operations[1].name, tests[1].operations[1].submitted })
-    assert.are.equal("reverted", tests[1].errors[1].class)
+      write(results[1].hash ~= results[2].hash, results[3].blockNumber >= results[1].blockNumber, results[6].class,
+        results[6].error:match("did you mean set"), results[5].error)]] } } })
+    assert.are.same({ 4, 24, 16, 8 }, { tests[1].runs, tests[1].submitted, tests[1].ok, tests[1].failed })
+    assert.are.same({ "many", 24 }, { tests[1].operations[1].name, tests[1].operations[1].submitted })
     assert.are.equal(8, #noted)
     for i = 1, 7, 2 do
-      assert.are.equal("5 1 1 1 string reverted", noted[i])
-      assert.is_truthy(noted[i + 1]:find("^true true %S"), noted[i + 1])
+      assert.are.equal("6 1 1 1 string reverted", noted[i])
+      assert.is_truthy(noted[i + 1]:find("^true true workload did you mean set %S"), noted[i + 1])
     end
   end)
 
