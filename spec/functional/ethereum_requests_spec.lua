@@ -193,10 +193,12 @@ describe("requests to the connector ethereum", function()
 
   it("take turns over several URLs", function()
     local one, other = servers.rpc_proxy(node.port), servers.rpc_proxy(node.port)
-    local tests = run({ urls = ("[%s, %s]"):format(one.url, other.ws), more = "  accountsPerWorker: 2\n", rounds = {
+    local more = "  accountsPerWorker: 2\n  fundPerAccount: 1000000000000000001\n"
+    local tests, _, output = run({ urls = ("[%s, %s]"):format(one.url, other.ws), more = more, rounds = {
       { number = 20, tps = 100, code = 'ctx.sut:send({ contract = "bank", verb = "set", args = { 1, 1 } })' },
       { number = 20, tps = 100, code = 'ctx.sut:send({ contract = "bank", verb = "last", readOnly = true })' } } })
     assert.are.same({ 20, 20 }, { tests[1].ok, tests[2].ok })
+    assert.is_truthy(output:find("got 1000000000000000001 wei each", 1, true), output)
     assert.are.same({ 10, 10 }, { one.count("eth_call"), other.count("eth_call") })
     assert.are.equal(10, other.count("eth_sendRawTransaction")) -- the deployment and the money go by the first
     one.stop()
@@ -211,6 +213,12 @@ describe("requests to the connector ethereum", function()
       assert.is_truthy(output:find(url, 1, true), output)
       assert.is_truthy(output:find("no node within 0.3 s", 1, true), output)
     end
+  end)
+
+  it("have no amounts in their network file that would be rounded", function()
+    local _, _, output = run({ more = "  fundPerAccount: 1e18\n  gasPrice: 1.5\n", status = 2, rounds = { { number = 1, code = "" } } })
+    assert.is_truthy(output:find("network.yaml:5:%d+: [^\n]*fundPerAccount[^\n]*write it as a text"), output)
+    assert.is_truthy(output:find("network.yaml:6:%d+: [^\n]*gasPrice[^\n]*no integer"), output)
   end)
 
   it("that cannot be batched are refused with their place in the file", function()

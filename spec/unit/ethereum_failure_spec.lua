@@ -61,7 +61,7 @@ describe("the class of a failure", function()
   end)
 
   it("leaves the nonce free only where no node can have taken it", function()
-    for class, free in pairs({ funds = true, gas = true, ["pool-full"] = true, ["chain-id"] = true, nonce = false, known = false,
+    for class, free in pairs({ funds = true, gas = true, ["pool-full"] = true, ["chain-id"] = true, batch = true, nonce = false, known = false,
       underpriced = false, reverted = false, rpc = false, timeout = false, connection = false }) do
       assert.are.equal(free, failure.is_untaken(class), class)
     end
