@@ -11,6 +11,7 @@
 ---@field ca? string PEM file of trusted certificates
 ---@field verify? boolean false takes any certificate
 ---@field connections? integer HTTP: for each URL; 128
+---@field batching? {size: integer, wait_ns: number, methods: table<string, true>} waiting calls of these methods go out together
 ---@field reconnect? boolean WebSocket, ipc: false never connects again
 ---@field reconnect_min_ns? number the first pause; 100e6
 ---@field reconnect_max_ns? number pauses double up to this; 5e9

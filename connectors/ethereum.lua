@@ -43,12 +43,6 @@ local function check_integer(value)
   return value
 end
 
--- Of any size, as decimal text.
-local function check_wei(value)
-  local ok, message = check_integer(value)
-  return ok and quantity.decimal(quantity.encode(value)), message
-end
-
 local function check_seed(text)
   if text == "" then
     return nil, "must not be empty"
@@ -74,7 +68,7 @@ local M = {
     accountsPerWorker = { type = "integer", default = 1, min = 1, max = 10000, doc = "accounts of a worker, which take turns" },
     accountSharing = { type = "enum", values = { "derive", "refuse" }, default = "derive",
       doc = "more accounts needed than fromAddressPrivateKey: derive and fund them, or refuse" },
-    fundPerAccount = { type = "any", convert = check_wei, unit = "wei",
+    fundPerAccount = { type = "any", convert = check_integer, unit = "wei",
       doc = "what a derived account gets; an equal share of nine tenths of the balance if absent" },
     transactionConfirmationBlocks = { type = "integer", default = 1, min = 1, max = 1000,
       doc = "a transaction is confirmed when its block is so deep; 1: when it is in a block" },
@@ -90,6 +84,11 @@ local M = {
     timeout = { type = "duration", default = 30, min = 0.001, doc = "of a single call of the node" },
     connectTimeout = { type = "duration", default = 10, min = 0.001, doc = "within which the nodes have to be there" },
     connections = { type = "integer", default = 64, min = 1, max = 65535, doc = "over HTTP, per worker and node" },
+    batching = { type = "table", doc = "transactions and calls that wait at the same time go out as one batch; not, if absent",
+      fields = {
+        size = { type = "integer", default = 100, min = 2, max = 10000, doc = "as many at most" },
+        wait = { type = "duration", default = 0.002, max = 10, doc = "for so long at most; 0s: those of the same instant" },
+      } },
     headers = { type = "table", secret = true, doc = "of HTTP requests and of the WebSocket handshake" },
     contracts = { type = "table", default = {}, convert = contracts.check,
       doc = "by name: {path} or {address, abi}; {args, gas: {function: limit}, estimateGas}" },
@@ -178,9 +177,18 @@ local function why_reverted(from, contract, data, value, gas, entry)
   return failure and redact.text(failures.reason(contract.abi, failure)) or "reverted, and would not be now"
 end
 
+-- An integer of a request in the form that read gives it; an error names it.
+local function integer(request, name, read)
+  local ok, value = pcall(read, request[name])
+  if not ok then
+    error(("%s: %s"):format(name, value:gsub("^[^:]+:%d+: ", "")), 0)
+  end
+  return value
+end
+
 -- The gas limit; or nil, message, class.
 local function gas_for(from, contract, method, request)
-  local limit = request.gas or contract:gas(method)
+  local limit = request.gas ~= nil and integer(request, "gas", quantity.count) or contract:gas(method)
   if limit then
     return limit
   end
@@ -197,7 +205,7 @@ end
 -- nil, message, class.
 local function encode(from, contract, method, request)
   if request.value ~= nil then
-    quantity.encode(request.value) -- what cannot be sent is an error before it takes a nonce
+    integer(request, "value", quantity.encode) -- what cannot be sent is an error before it takes a nonce
   end
   local gas, why, kind = gas_for(from, contract, method, request)
   if not gas then

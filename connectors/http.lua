@@ -59,7 +59,7 @@ local function full_path(base, path)
   return base == "" and path or base .. path
 end
 
--- Key-value workloads (contract "simple"): POST /<verb> with the arguments as a JSON object.
+-- Key-value workloads (contract "simple"): POST /<verb> with the arguments as JSON, a list or an object.
 local function of_contract(request)
   if type(request.verb) ~= "string" then
     error(('a request of the contract "%s" needs a verb'):format(tostring(request.contract)), 0)

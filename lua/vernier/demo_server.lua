@@ -3,6 +3,7 @@
 --   POST /open {account, money}     200, or 409 if the account exists
 --   POST or GET /query {account}    200 {account, money}, or 404; GET takes ?account=
 --   POST /transfer {from, to, money}  200, or 404, or 409 if the money does not suffice
+--                                   Bodies are JSON objects, or lists in this order, as the workload "simple" gives them.
 --   GET / and /healthz, GET /stats  answered at once, outside all that is set
 --
 -- /stats tells how long requests were held, from their arrival to the reply: the truth that a client's service time is to
@@ -99,21 +100,32 @@ local function query_arguments(query)
   return args
 end
 
-local function with_body(operation)
+local function by_name(args, names)
+  if args[1] == nil then
+    return args
+  end
+  local named = {}
+  for i, name in ipairs(names) do
+    named[name] = args[i]
+  end
+  return named
+end
+
+local function with_body(operation, names)
   return function(demo, body)
     local args = decode(body)
     if not args then
-      return failure(400, "the body is not a JSON object")
+      return failure(400, "the body is no JSON object or list")
     end
-    return operation(demo.accounts, args)
+    return operation(demo.accounts, by_name(args, names))
   end
 end
 
 local routes = {
-  ["/open"] = { POST = with_body(bank.open) },
-  ["/transfer"] = { POST = with_body(bank.transfer) },
+  ["/open"] = { POST = with_body(bank.open, { "account", "money" }) },
+  ["/transfer"] = { POST = with_body(bank.transfer, { "from", "to", "money" }) },
   ["/query"] = {
-    POST = with_body(bank.query),
+    POST = with_body(bank.query, { "account" }),
     GET = function(demo, _, query)
       return bank.query(demo.accounts, query_arguments(query))
     end,

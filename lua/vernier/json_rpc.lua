@@ -13,6 +13,7 @@
 -- Several URLs take turns (one that is given twice has two connections); of those that are connections, the ones that are
 -- open. client.endpoints are the servers one by one, with the same calls: what belongs together (a subscription, the
 -- transactions of an account) stays with one.
+local batching = require("vernier.json_rpc.batching")
 local channel = require("vernier.json_rpc.channel")
 local http = require("vernier.json_rpc.http")
 local json = require("vernier.json")
@@ -46,7 +47,7 @@ local function parse_all(urls)
 end
 
 -- options: url or urls; timeout_ns (30 s, of a call), connect_timeout_ns (10 s), headers (of HTTP and of the WebSocket
--- handshake), ca (PEM file), verify (false takes any certificate).
+-- handshake), ca (PEM file), verify (false takes any certificate), batching (none: see vernier.json_rpc.batching).
 -- HTTP: connections (128), for each URL. WebSocket and ipc: reconnect (false: never), after a pause from reconnect_min_ns
 -- (0.1 s) that doubles up to reconnect_max_ns (5 s); ping_interval_ns, ping_timeout_ns, idle_timeout_ns, max_message and
 -- max_queued as vernier.websocket has them; on_notification(method, params, at_ns, endpoint), on_connected(endpoint), also
@@ -66,9 +67,12 @@ function M.connect(options)
     local endpoint, why, class = TRANSPORTS[parts.transport].open(parts, own)
     if not endpoint then
       self:close()
-      return nil, why, class
+      return nil, ("%s: %s"):format(parts.text, why), class
     end
     self.endpoints[i] = endpoint
+    if own.batching then
+      batching.attach(endpoint, own.batching)
+    end
   end
   return self
 end

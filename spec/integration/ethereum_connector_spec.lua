@@ -179,7 +179,7 @@ describe("the connector ethereum", function()
       ["there is no account to send from"] = { keys = "  contractDeployerAddressPrivateKey: '" .. chain.KEY .. "'\n" },
       ["this node holds no accounts"] = { keys = ("  fromAddress: '%s'\n  fromAddressPassword: x\n"):format(chain.ADDRESS) },
       ["contract file none.json cannot be read"] = { contracts = "  contracts: {simple: {path: none.json}}\n" },
-      ["there is no contract at 0x"] = { contracts = "  contracts: {simple: {path: Simple.json, address: '0x" .. ("1"):rep(40) .. "'}}\n" },
+      ["there is no contract at 0x"] = { contracts = "  contracts: {simple: {abi: [], address: '0x" .. ("1"):rep(40) .. "'}}\n" },
       ["needs a path, or an address and an abi"] = { contracts = "  contracts: {simple: {gas: {open: 1}}}\n" },
     }) do
       local dir = workspace(node.ws, { rounds = rounds, more = o.more, keys = o.keys, contracts = o.contracts })

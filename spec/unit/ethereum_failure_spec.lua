@@ -38,6 +38,10 @@ local CASES = {
   { "reverted", -32000, "Execution reverted" },
   { "unsupported", -32601, "Method not found" },
   { "unsupported", -32601, "the method personal_unlockAccount does not exist/is not available" },
+  { "batch", -32600, "batch too large" },
+  { "batch", -32005, "Number of requests in batch exceeds limit" },
+  { "batch", -32600, "batch requests are not supported" },
+  { "reverted", 3, "execution reverted: this batch is over" },
   { "rpc", -32000, "something else" },
 }
 
@@ -57,7 +61,7 @@ describe("the class of a failure", function()
   end)
 
   it("leaves the nonce free only where no node can have taken it", function()
-    for class, free in pairs({ funds = true, gas = true, ["pool-full"] = true, ["chain-id"] = true, nonce = false, known = false,
+    for class, free in pairs({ funds = true, gas = true, ["pool-full"] = true, ["chain-id"] = true, batch = true, nonce = false, known = false,
       underpriced = false, reverted = false, rpc = false, timeout = false, connection = false }) do
       assert.are.equal(free, failure.is_untaken(class), class)
     end

@@ -23,6 +23,19 @@ describe("a quantity", function()
     end
   end)
 
+  it("is counted in numbers where that is exact", function()
+    for _, value in ipairs({ 100000, "100000", "0x186a0", 100000LL, 100000ULL }) do
+      assert.are.equal(100000, quantity.count(value))
+    end
+    assert.are.equal(2 ^ 53 - 1, quantity.count("9007199254740991"))
+    for value, part in pairs({ [1.5] = "is no integer", [-1] = "does not fit", [2 ^ 53] = "write it as a text", ["x"] = "is no integer",
+      ["9007199254740992"] = "does not fit uint53", ["0x20000000000000"] = "does not fit", [true] = "is no integer" }) do
+      local ok, message = pcall(quantity.count, value)
+      assert.is_false(ok)
+      assert.is_truthy(message:find(part, 1, true), message)
+    end
+  end)
+
   it("is read as a number where that is exact, and as decimal text always", function()
     for _, case in ipairs(CASES) do
       local number, message = quantity.number(case[2])

@@ -4,6 +4,7 @@ local account = require("vernier.ethereum.account")
 local cjson = require("cjson")
 local near = require("vernier.near")
 local options = require("vernier.options")
+local quantity = require("vernier.ethereum.quantity")
 local sorted = require("vernier.sorted")
 local word = require("vernier.core.word")
 
@@ -14,13 +15,15 @@ local function check_address(value)
 end
 
 local function check_gas(limits)
+  local checked = {}
   for _, verb in ipairs(sorted(limits)) do
-    local limit = limits[verb]
-    if type(limit) ~= "number" or limit < 1 or limit % 1 ~= 0 then
-      return nil, ('has no gas limit, a whole number, for "%s": %s'):format(verb, word.shown(limit))
+    local ok, limit = pcall(quantity.count, limits[verb])
+    if not ok or limit < 1 then
+      return nil, ('has no gas limit, a whole number, for "%s": %s'):format(verb, word.shown(limits[verb]))
     end
+    checked[verb] = limit
   end
-  return limits
+  return checked
 end
 
 local function check_abi(list)
@@ -31,7 +34,8 @@ end
 -- Of a contract in the network file.
 M.OPTIONS = {
   path = { type = "string", doc = "JSON file {name, abi, bytecode, gas} in the workspace; the install phase deploys it" },
-  address = { type = "string", convert = check_address, doc = "of a contract that is deployed already" },
+  address = { type = "string", convert = check_address,
+    doc = "of a contract that is deployed already; beside a path, where the install phase is left out" },
   abi = { type = "list", convert = check_abi, doc = "of that contract; that of the file if absent" },
   args = { type = "list", doc = "what the constructor gets" },
   gas = { type = "table", convert = check_gas, doc = "gas limits by function" },

@@ -1,7 +1,8 @@
 -- What a node means by an error: nodes share neither codes nor words, so both are looked at, the words first.
 --
 -- Classes of transactions and calls that a node refuses: nonce, known, underpriced, funds, gas, pool-full, chain-id, reverted,
--- unsupported, rpc (any other error). Those of the way to the node stay as they are: timeout, connection, connect, protocol, …
+-- unsupported, batch (it takes none, or not so great a one), rpc (any other error). Those of the way to the node stay as they
+-- are: timeout, connection, connect, protocol, …
 local M = {}
 
 -- In this order; plain texts in small letters. One class has several, as geth, Besu, anvil, ganache and hardhat have them.
@@ -16,6 +17,7 @@ local WORDS = {
   { "pool-full", { "pool is full", "pool limit", "pool full", "transaction pool", "account limit", "queue limit" } },
   { "chain-id", { "chain id", "chainid", "chain_id", "invalid signature v", "eip155", "eip-155", "invalid sender" } },
   { "reverted", { "revert", "invalid opcode", "vm exception" } },
+  { "batch", { "batch" } },
   { "unsupported", { "method not found", "not supported", "does not exist/is not available", "unknown method", "not available",
     "unsupported method", "did not match any variant" } },
 }
@@ -24,7 +26,8 @@ local WORDS = {
 local CODES = { [3] = "reverted", [-32601] = "unsupported", [-32006] = "nonce", [-32009] = "underpriced" }
 
 -- Refused for reasons of their own: the node has taken no transaction with that nonce.
-local UNTAKEN = { funds = true, gas = true, ["pool-full"] = true, ["chain-id"] = true, unsupported = true, limit = true }
+local UNTAKEN = { funds = true, gas = true, ["pool-full"] = true, ["chain-id"] = true, unsupported = true, batch = true,
+  limit = true }
 
 local function has(text, words)
   for i = 1, #words do

@@ -72,45 +72,52 @@ local function installed(entry, address, list)
   return { address = address, abi = list, gas = entry.gas, estimateGas = entry.estimateGas }
 end
 
-local function has_code(self, address)
+local function need_code(self, name, address)
   local code = self._chain.node:ask("eth_getCode", { address, "latest" })
-  return code ~= "0x" and code ~= "0x0"
+  if code == "0x" or code == "0x0" then
+    error(("there is no contract at %s, where the network file has %s"):format(address, name), 0)
+  end
 end
 
--- Those that have an address must be there; those that have none are deployed, one after the other.
+local function install_one(self, deployer, name, entry)
+  local receipt, message, gas, file = deploy(self, deployer, name, entry)
+  if not receipt or receipt.status ~= 1 then
+    error(("contract %s was not deployed: %s"):format(name, message or receipt.gasUsed == gas
+      and ("all of its gas, %.0f, was used"):format(gas) or "its constructor reverted"), 0)
+  end
+  self._deployed[name] = installed(entry, receipt.contractAddress, file.abi)
+  self._ctx.log(("ethereum: contract %s is at %s"):format(name, receipt.contractAddress))
+end
+
+-- Those that have a path are deployed, one after the other; an address beside it is that of an earlier run, as in the files
+-- of Caliper's samples.
 function Installation:install()
   local deployer
   for _, name in ipairs(sorted(self._options.contracts)) do
     local entry = self._options.contracts[name]
-    if entry.address then
-      if not has_code(self, entry.address) then
-        error(("there is no contract at %s, where the network file has %s%s"):format(entry.address, name,
-          entry.path and ": without address it is deployed from its path" or ""), 0)
-      end
-    else
+    if entry.path then
       deployer = deployer or deployer_of(self)
-      local receipt, message, gas, file = deploy(self, deployer, name, entry)
-      if not receipt or receipt.status ~= 1 then
-        error(("contract %s was not deployed: %s"):format(name, message or receipt.gasUsed == gas
-          and ("all of its gas, %.0f, was used"):format(gas) or "its constructor reverted"), 0)
-      end
-      self._deployed[name] = installed(entry, receipt.contractAddress, file.abi)
-      self._ctx.log(("ethereum: contract %s is at %s"):format(name, receipt.contractAddress))
+      install_one(self, deployer, name, entry)
+    else
+      need_code(self, name, entry.address)
     end
   end
+end
+
+-- One that was not deployed in this run.
+local function existing(self, name, entry)
+  if not entry.address then
+    error(("contract %s has not been deployed in this run: the install phase does it, or write its address"):format(name), 0)
+  end
+  need_code(self, name, entry.address)
+  return installed(entry, entry.address, entry.abi or contracts.read(entry.path, self._ctx.workspace).abi)
 end
 
 -- Contracts by name as workers get them; raises an error where the install phase was left out and is needed.
 local function handed_over(self)
   local list = {}
   for _, name in ipairs(sorted(self._options.contracts)) do
-    local entry = self._options.contracts[name]
-    if entry.address then
-      list[name] = installed(entry, entry.address, entry.abi or contracts.read(entry.path, self._ctx.workspace).abi)
-    else
-      list[name] = self._deployed[name] or error(("contract %s has not been deployed in this run: the install phase does it, or "
-        .. "write its address"):format(name), 0)
-    end
+    list[name] = self._deployed[name] or existing(self, name, self._options.contracts[name])
   end
   return list
 end
@@ -136,7 +143,7 @@ local function gas_to_give(self, from, to)
   return math.max(gas or 0, TRANSFER_GAS)
 end
 
--- each: wei, as decimal text.
+-- Wei to each, as decimal text.
 local function fund(self, from, list, each)
   local left, failed, co = #list, nil, scheduler.current()
   local gas = gas_to_give(self, from, list[1])
@@ -166,19 +173,21 @@ local function poor_of(self, list, each)
   return poor
 end
 
--- An equal part of what may be given, in wei, as decimal text: a double below 10^300 prints exactly.
-local function share(total, n)
-  return ("%.0f"):format(math.floor(SHARE * total / n))
+-- What each of n accounts gets of a balance, as decimal text: what is configured, or a share, of which nothing is lost in that
+-- form: a double below 10^300 prints exactly.
+local function part_of(self, total, n)
+  local wanted = self._options.fundPerAccount
+  return wanted and quantity.decimal(quantity.encode(wanted)) or ("%.0f"):format(math.floor(SHARE * total / n))
 end
 
 local function give(self, workers)
   local list = derived(self._options, workers)
   local from = sender_of(self, "fromAddress")
   local total = balance(self, from.address)
-  local each = self._options.fundPerAccount or share(total, #list)
-  local poor = each ~= "0" and poor_of(self, list, tonumber(each)) or {}
+  local least = tonumber(part_of(self, total, #list))
+  local poor = least > 0 and poor_of(self, list, least) or {}
   if poor[1] then
-    each = self._options.fundPerAccount or share(total, #poor)
+    local each = part_of(self, total, #poor)
     if #poor * tonumber(each) > total then
       error(("fundPerAccount: %d accounts are to get %s wei each, and %s has %.0f"):format(#poor, each, from.address, total), 0)
     end

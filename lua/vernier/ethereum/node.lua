@@ -13,9 +13,14 @@ local RETRY_NS = 50e6 -- while a node that was just started comes up
 local Node = {}
 Node.__index = Node
 
+-- What a transaction or a call of a workload is sent by.
+local BATCHED = { eth_sendRawTransaction = true, eth_call = true }
+
 local function client_options(self, options)
+  local batching = options.batching
   return { urls = options.url, timeout_ns = options.timeout * SECOND, connect_timeout_ns = options.connectTimeout * SECOND,
     connections = options.connections, headers = options.headers,
+    batching = batching and { size = batching.size, wait_ns = batching.wait * SECOND, methods = BATCHED },
     on_connected = function(endpoint)
       if self.on_connected then
         self.on_connected(endpoint)

@@ -4,7 +4,7 @@ local word = require("vernier.core.word")
 
 local M = {}
 
-local BITS = 256
+local BITS, COUNT_BITS = 256, 53
 local EXACT = 2 ^ 53
 local scratch = bytes.new(word.BYTES)
 scratch:reserve(word.BYTES)
@@ -19,6 +19,15 @@ function M.encode(value)
     error(problem, 2)
   end
   return (scratch:hex(math.min(word.BYTES - word.len(scratch, 0), word.BYTES - 1)):gsub("^0x0(%x)", "0x%1"))
+end
+
+-- The same kinds of values as a number, for what is counted in numbers here, such as gas: below 2^53. Anything else is an error.
+function M.count(value)
+  local problem = word.write(scratch, 0, value, COUNT_BITS)
+  if problem then
+    error(problem, 2)
+  end
+  return word.number(scratch, 0, COUNT_BITS)
 end
 
 local function read(text)
