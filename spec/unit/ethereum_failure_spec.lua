@@ -39,6 +39,14 @@ local CASES = {
   { "unsupported", -32601, "Method not found" },
   { "unsupported", -32601, "the method personal_unlockAccount does not exist/is not available" },
   { "rpc", -32000, "something else" },
+  { "nonce", -50100, "Private transaction nonce too low" },
+  { "nonce", -50100, "Private transaction nonce is incorrect" },
+  { "gas", -50100, "Privacy Marker Transaction failed due to intrinsic gas exceeding the limit. Gas limit used from the Private "
+    .. "Transaction." },
+  { "privacy", -50100, "Private from does not match enclave public key" },
+  { "privacy", -50100, "Offchain Privacy group does not exist." },
+  { "privacy", -50100, "Privacy is not enabled" },
+  { "privacy", -50200, "NodeMissingPeerUrl" },
 }
 
 describe("the class of a failure", function()
@@ -57,7 +65,7 @@ describe("the class of a failure", function()
   end)
 
   it("leaves the nonce free only where no node can have taken it", function()
-    for class, free in pairs({ funds = true, gas = true, ["pool-full"] = true, ["chain-id"] = true, nonce = false, known = false,
+    for class, free in pairs({ funds = true, gas = true, ["pool-full"] = true, ["chain-id"] = true, privacy = true, nonce = false, known = false,
       underpriced = false, reverted = false, rpc = false, timeout = false, connection = false }) do
       assert.are.equal(free, failure.is_untaken(class), class)
     end
