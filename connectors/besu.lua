@@ -31,22 +31,23 @@ function M.check(options)
   end
 end
 
-function M:open(round)
-  connector.open(self, round)
+function M:init(ctx)
+  connector.init(self, ctx)
   self._private = {}
 end
 
--- Of a group, the sender whose turn it is.
+-- Of a group, the sender whose turn it is. They outlive rounds: what is open or waits for no block is not in the node's counts.
 local function sender_of(self, name)
   local group = self.options.privacy[name]
   if not group then
     error(privacy.unknown(self.options.privacy, name), 0)
   end
   local public, turn = connector.next_sender(self)
-  local list = self._private[name] or {}
+  local list, account = self._private[name] or {}, self._accounts[turn]
   self._private[name] = list
-  list[turn] = list[turn] or private_sender.new(self._chain, self._accounts[turn], public.endpoint, group, self.options)
-  return list[turn]
+  list[account.address] = list[account.address]
+    or private_sender.new(self._chain, account, public.endpoint, group, self.options)
+  return list[account.address]
 end
 
 function M:run(request, tx)

@@ -69,8 +69,11 @@ end
 
 -- What is wrong with a name, for groups by name.
 function M.unknown(groups, name)
-  local hint = near.hint_or_known(tostring(name), sorted(groups))
-  return ('no privacy group "%s" in the network file%s'):format(tostring(name), hint and " (" .. hint .. ")" or "")
+  if type(name) ~= "string" then
+    return "privacy has to be the name of a group of the network file, not a " .. type(name)
+  end
+  local hint = near.hint_or_known(name, sorted(groups))
+  return ('no privacy group "%s" in the network file%s'):format(name, hint and " (" .. hint .. ")" or "")
 end
 
 return M
