@@ -209,7 +209,7 @@ describe("the connector besu", function()
   end)
 
   it("needs no confirmation where none is wanted", function()
-    public.rpc("evm_setIntervalMining", 3)
+    public.rpc("evm_setIntervalMining", 1)
     local tests, lines, output, dir = run(node.ws, { more = "  confirmation: none\n",
       rounds = send(OPEN, { number = 20, tps = 200 }) .. send(OPEN, { number = 20, tps = 200 }) })
     public.rpc("evm_setAutomine", true)
@@ -228,17 +228,19 @@ describe("the connector besu", function()
   end)
 
   it("says what is wrong with a request or an account", function()
-    for wanted, o in pairs({
-      ['no privacy group "par" in the network file (did you mean pair?)'] = { rounds = send((OPEN:gsub("}$", ', privacy = "par"}'))) },
-      ["has to be the name of a group of the network file, not a table"] = { rounds = send((OPEN:gsub("}$", ", privacy = {}}"))) },
-      ["a private transaction transfers no value"] = { rounds = send((OPEN:gsub("}$", ", value = 1}"))) },
-      ["cannot be signed: give its private key"] = { rounds = send(OPEN), account = "fromAddress", key = chain.ADDRESS },
-    }) do
-      local dir = workspace(node.ws, o)
-      local r = bench.run(dir)
-      assert.are.equal(o.status or 3, r.status, wanted .. "\n" .. r.stdout .. r.stderr)
-      local text = r.stdout .. r.stderr
-      assert.is_truthy(text:find(wanted, 1, true), wanted .. "\nis not in\n" .. text)
+    local wanted, rounds = { 'no privacy group "par" in the network file (did you mean pair?)',
+      "has to be the name of a group of the network file, not a table", "a private transaction transfers no value",
+      "a table is no integer" }, {}
+    for i, part in ipairs({ 'privacy = "par"', "privacy = {}", "value = 1", "gas = {}" }) do
+      rounds[i] = send((OPEN:gsub("}$", ", " .. part .. "}")))
     end
+    local tests = run(node.ws, { status = 3, rounds = table.concat(rounds) .. send(OPEN) })
+    for i, text in ipairs(wanted) do
+      assert.are.equal("workload", tests[i].errors[1].class)
+      assert.is_truthy(tests[i].errors[1].message:find(text, 1, true), tests[i].errors[1].message)
+    end
+    assert.are.equal(1, tests[5].ok) -- none of them took a nonce
+    local _, _, output = run(node.ws, { status = 3, rounds = send(OPEN), account = "fromAddress", key = chain.ADDRESS })
+    assert.is_truthy(output:find("cannot be signed: give its private key", 1, true), output)
   end)
 end)
