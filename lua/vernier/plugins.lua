@@ -152,9 +152,13 @@ local function instance_of(kind, name, module, declaration, values, scope)
   if not accepted then
     return nil, ("%s %s: %s"):format(kind, name, options.describe_all(problems)), problems
   end
-  local contradiction = kind == "stage" and module.check and module.check(accepted)
+  local checks = (kind == "stage" or kind == "connector") and module.check
+  local contradiction, path = nil, nil
+  if checks then
+    contradiction, path = checks(accepted)
+  end
   if contradiction then
-    return nil, ("%s %s: %s"):format(kind, name, contradiction)
+    return nil, ("%s %s: %s%s"):format(kind, name, path and table.concat(path, ".") .. ": " or "", contradiction)
   end
   return setmetatable({ options = accepted, name = name, declaration = declaration }, { __index = module })
 end

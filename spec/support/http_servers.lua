@@ -57,6 +57,20 @@ function M.ws_server(...)
   return server
 end
 
+-- spec/support/besu_node.js before two nodes of spec.support.chain; config: its CONFIG as a table.
+function M.besu_node(public, private, config)
+  local server = start({ "node", "spec/support/besu_node.js", public.url, private.url, cjson.encode(config) })
+  server.ws = "ws://127.0.0.1:" .. server.port
+
+  -- The result of a call; or nil and the error.
+  function server.rpc(method, ...)
+    local body = cjson.encode({ jsonrpc = "2.0", id = 1, method = method, params = { ... } }):gsub('"params":{}', '"params":[]')
+    local answer = cjson.decode(support.get(server.url, "-H", "Content-Type: application/json", "-d", body).body)
+    return answer.result, answer.error
+  end
+  return server
+end
+
 -- spec/support/rpc_server.js: urls = {http, websocket, ipc}. port: nil = any.
 function M.rpc_server(port, socket)
   socket = socket or support.tmpdir() .. "/node.ipc"

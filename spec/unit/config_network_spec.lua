@@ -4,6 +4,9 @@ local redact = require("vernier.config.redact")
 local support = require("spec.support")
 local yaml = require("vernier.core.yaml")
 
+local KEY = "A1aVtMxLCUHmBVHXoZzzBgPbW/wj5axDpW9X8l91SGo="
+local GROUP = "{groupType: pantheon, privateFrom: '" .. KEY .. "', privacyGroupId: '" .. KEY .. "'}"
+
 local function resolve(text, mode)
   local doc, errors = yaml.parse(text, "n.yaml")
   assert(doc, errors and errors[1] and errors[1].message)
@@ -34,11 +37,11 @@ noop: {failureRate: 0.1}
   end)
 
   it("keeps options of other connectors under their root", function()
-    for text, expected in pairs({ ["caliper: {blockchain: besu}\nethereum: {url: u}"] = "ethereum",
-      ["caliper: {blockchain: ./lib/mine.lua}\nmine: {url: u}"] = "mine" }) do
+    for text, expected in pairs({ ["caliper: {blockchain: besu}\nethereum: {url: ws://h:1}"] = "ethereum",
+      ["caliper: {blockchain: ./lib/mine.lua}\nmine: {url: ws://h:1}"] = "mine" }) do
       local result = resolve(text)
       assert.are.equal(expected, result.root)
-      assert.are.equal("u", result.options.url)
+      assert.are.equal("ws://h:1", result.options.url)
     end
   end)
 
@@ -58,6 +61,19 @@ noop: {failureRate: 0.1}
       'n.yaml:2:8: noop: unknown option "failurRate" (did you mean failureRate?)',
     ["caliper: {connector: noop}\nnoop: {failureRate: 2}"] = 'n.yaml:2:21: noop: "failureRate" must be at most 1',
     ["[]"] = "a network file must be a mapping",
+    ["caliper: {blockchain: ethereum}\nethereum: {url: ws://h:1, privacy: {g: {}}}"] = "n.yaml:2:36: ethereum: \"privacy\" cannot be "
+      .. "used: private transactions are of the connector besu: write caliper: {blockchain: besu}",
+    ["caliper: {blockchain: ethereum}\nethereum: {url: ws://h:1, contracts: {c: {path: C.json, private: g}}}"] =
+      'n.yaml:2:66: ethereum: "contracts.c.private" cannot be used: private transactions are of the connector besu',
+    ["caliper: {blockchain: besu}\nethereum: {url: ws://h:1, contracts: {c: {path: C.json, private: grup}}, privacy: {group: "
+      .. GROUP .. "}}"] = 'n.yaml:2:66: ethereum: "contracts.c.private" cannot be used: no privacy group "grup" in the network file '
+      .. "(did you mean group?)",
+    ["caliper: {blockchain: besu}\nethereum: {url: ws://h:1, contracts: {c: {path: C.json, private: g, estimateGas: true}}, "
+      .. "privacy: {g: " .. GROUP .. "}}"] = 'n.yaml:2:82: ethereum: "contracts.c.estimateGas" cannot be used: nodes give no estimates',
+    ["caliper: {blockchain: besu}\nethereum: {url: [ws://h:1, ws://h:2], privacy: {g: " .. GROUP .. "}}"] =
+      'n.yaml:2:17: ethereum: "url" cannot be a list: the groups\' privateFrom is of one node\'s enclave',
+    ["caliper: {blockchain: besu}\nethereum: {url: ws://h:1, privacy: {g: {groupType: legacy}}}"] =
+      'ethereum: "privacy" has a group "g" that cannot be used: missing option "privateFrom"',
   }) do
     it("is refused: " .. text:gsub("\n", ", "), function()
       local result, lines = resolve(text)

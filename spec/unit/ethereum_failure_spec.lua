@@ -43,6 +43,14 @@ local CASES = {
   { "batch", -32600, "batch requests are not supported" },
   { "reverted", 3, "execution reverted: this batch is over" },
   { "rpc", -32000, "something else" },
+  { "nonce", -50100, "Private transaction nonce too low" },
+  { "nonce", -50100, "Private transaction nonce is incorrect" },
+  { "gas", -50100, "Privacy Marker Transaction failed due to intrinsic gas exceeding the limit. Gas limit used from the Private "
+    .. "Transaction." },
+  { "privacy", -50100, "Private from does not match enclave public key" },
+  { "privacy", -50100, "Offchain Privacy group does not exist." },
+  { "privacy", -50100, "Privacy is not enabled" },
+  { "privacy", -50200, "NodeMissingPeerUrl" },
 }
 
 describe("the class of a failure", function()
@@ -61,7 +69,8 @@ describe("the class of a failure", function()
   end)
 
   it("leaves the nonce free only where no node can have taken it", function()
-    for class, free in pairs({ funds = true, gas = true, ["pool-full"] = true, ["chain-id"] = true, batch = true, nonce = false, known = false,
+    for class, free in pairs({ funds = true, gas = true, ["pool-full"] = true, ["chain-id"] = true, batch = true, privacy = true,
+      nonce = false, known = false,
       underpriced = false, reverted = false, rpc = false, timeout = false, connection = false }) do
       assert.are.equal(free, failure.is_untaken(class), class)
     end

@@ -1,4 +1,4 @@
--- Besu's private transactions: those that web3-eea 0.10.0 signed, and the groups that it computed.
+-- Besu's private transactions: those that web3-eea 0.10.0 and web3js-quorum 22.4.0 signed, and the groups that web3-eea computed.
 local account = require("vernier.ethereum.account")
 local private_transaction = require("vernier.ethereum.private_transaction")
 
@@ -24,12 +24,19 @@ local CASES = {
     "0xf8b182012c80832dc6c094fe3b557e8fb62b89f4916b721be55ceb828dbd738080820fe7a0ae6237677894ca25b857a27ac99c579373582411"
     .. "b49322b0c21cb864411456ada056fe0227ba64d3b231013d4d016a7ee0987cc8d313a7b5c7e979a9b2fbcfb748" .. KEY_B
     .. "a00f200e885ff29e973e2576b6600181d1b0a2b5294e30d9be4a1981ffb33a0b8c" .. RESTRICTED },
+  { { nonce = 1, gasPrice = 1000, gas = 100000, to = TO, data = "0xdeadbeef", chainId = 31337, privateFrom = A, privateFor = { B } },
+    "0xf8b6018203e8830186a094fe3b557e8fb62b89f4916b721be55ceb828dbd738084deadbeef82f4f6a06babbccdc4221838c8cac6335ac5c59a"
+    .. "9fa1af3c3f582add5e5b0d01c3c33e41a04aba81eda20514ec67dd0ed7c74c018d177e4aa9bf6870e2516f01b6fcdbe887" .. KEY_A .. "e1" .. KEY_B .. RESTRICTED },
+  { { nonce = 127, data = "0x6001600055", chainId = 31337, privateFrom = A, privacyGroupId = PAIR },
+    "0xf8a07f80832dc6c0808085600160005582f4f6a04deef1a7cb057b9ffc93a470c59bdbc55050c7798780077cdbb411078b40fd3aa03f8c7256"
+    .. "fee60b367965081751a4f86a1ba5fcee6e7e70956e85aac87ae779e6" .. KEY_A
+    .. "a00f200e885ff29e973e2576b6600181d1b0a2b5294e30d9be4a1981ffb33a0b8c" .. RESTRICTED },
 }
 
 describe("a private transaction", function()
-  it("is signed as web3-eea does", function()
+  it("is signed as these do", function()
     for _, case in ipairs(CASES) do
-      case[1].gas = 3000000
+      case[1].gas = case[1].gas or 3000000
       local raw, hash = private_transaction.sign(case[1], me)
       assert.are.equal(case[2], raw)
       assert.is_truthy(hash:find("^0x%x+$") and #hash == 66)

@@ -84,7 +84,11 @@ function M.check_options(context, kind, name, values, prefix)
   if not loaded or type(module) ~= "table" or type(module.options) ~= "table" then
     return
   end
-  local _, problems = options.check(module.options, values)
+  local accepted, problems = options.check(module.options, values)
+  if accepted and module.check then
+    local contradiction, path = module.check(accepted)
+    problems = contradiction and { { path = path or {}, message = contradiction } }
+  end
   section.report(context.findings, values, problems or {}, prefix)
 end
 

@@ -41,13 +41,11 @@ M.OPTIONS = {
   gas = { type = "table", convert = check_gas, doc = "gas limits by function" },
   estimateGas = { type = "boolean", default = false,
     doc = "the node is asked before each call of a function without a limit; the limit is a thousand more" },
-  private = { type = "string", doc = "of Besu's private transactions, which cannot be sent yet" },
+  private = { type = "string", doc = "the privacy group for which it is deployed (connector besu)" },
 }
 
 local function lack(entry)
-  if entry.private then
-    return "private transactions cannot be sent yet"
-  elseif not entry.path and not entry.address then
+  if not entry.path and not entry.address then
     return "needs a path, or an address and an abi"
   elseif not entry.path and not entry.abi then
     return "has an address and no abi"
@@ -102,10 +100,10 @@ end
 local Contract = {}
 Contract.__index = Contract
 
--- The methods of a contract {address, abi, gas, estimateGas} that was installed.
+-- The methods of a contract {address, abi, gas, estimateGas, private} that was installed.
 function M.open(name, installed)
   return setmetatable({ name = name, address = installed.address, abi = assert(abi.new(installed.abi)),
-    _gas = installed.gas or {}, estimates = installed.estimateGas }, Contract)
+    _gas = installed.gas or {}, estimates = installed.estimateGas, private = installed.private }, Contract)
 end
 
 function Contract:method(verb, args)
@@ -116,9 +114,9 @@ function Contract:method(verb, args)
   return method
 end
 
--- The gas limit of a method; nil where it is to be estimated.
-function Contract:gas(method)
-  local limit = self._gas[method.name] or self._gas[method.signature]
+-- The gas limit of a method, or the default (nil: it is needed); nil where it is to be estimated.
+function Contract:gas(method, default)
+  local limit = self._gas[method.name] or self._gas[method.signature] or default
   if not limit and not self.estimates then
     error(('contract %s has no gas limit for "%s": write gas: {%s: 100000} or estimateGas: true in the network file'):format(
       self.name, method.name, method.name), 0)

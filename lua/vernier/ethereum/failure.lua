@@ -1,13 +1,14 @@
 -- What a node means by an error: nodes share neither codes nor words, so both are looked at, the words first.
 --
 -- Classes of transactions and calls that a node refuses: nonce, known, underpriced, funds, gas, pool-full, chain-id, reverted,
--- unsupported, batch (it takes none, or not so great a one), rpc (any other error). Those of the way to the node stay as they
--- are: timeout, connection, connect, protocol, …
+-- privacy (by Besu or its enclave), unsupported, batch (it takes none, or not so great a one), rpc (any other error). Those of
+-- the way to the node stay as they are: timeout, connection, connect, protocol, …
 local M = {}
 
 -- In this order; plain texts in small letters. One class has several, as geth, Besu, anvil, ganache and hardhat have them.
 local WORDS = {
-  { "nonce", { "nonce too", "nonce is too", "correct nonce", "invalid nonce", "nonce gap", "nonce has" } },
+  { "nonce", { "nonce too", "nonce is too", "correct nonce", "invalid nonce", "nonce gap", "nonce has",
+    "nonce is incorrect" } },
   { "known", { "already known", "known transaction", "already imported", "already exists", "already in the pool" } },
   { "underpriced", { "underpriced", "gas price below", "gas price too low", "less than block base fee", "below the minimum",
     "less than the block's basefee", "is less than the block", "too low for the next block" } },
@@ -23,11 +24,12 @@ local WORDS = {
 }
 
 -- Codes that mean one thing with all nodes that have them: JSON-RPC's own, geth's and Besu's.
-local CODES = { [3] = "reverted", [-32601] = "unsupported", [-32006] = "nonce", [-32009] = "underpriced" }
+local CODES = { [3] = "reverted", [-32601] = "unsupported", [-32006] = "nonce", [-32009] = "underpriced",
+  [-50100] = "privacy", [-50200] = "privacy" }
 
 -- Refused for reasons of their own: the node has taken no transaction with that nonce.
 local UNTAKEN = { funds = true, gas = true, ["pool-full"] = true, ["chain-id"] = true, unsupported = true, batch = true,
-  limit = true }
+  limit = true, privacy = true }
 
 local function has(text, words)
   for i = 1, #words do

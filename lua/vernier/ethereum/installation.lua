@@ -4,6 +4,7 @@ local abi = require("vernier.ethereum.abi")
 local accounts = require("vernier.ethereum.accounts")
 local bytes = require("vernier.core.bytes")
 local contracts = require("vernier.ethereum.contracts")
+local private_sender = require("vernier.ethereum.private_sender")
 local quantity = require("vernier.ethereum.quantity")
 local scheduler = require("vernier.scheduler")
 local sender = require("vernier.ethereum.sender")
@@ -20,21 +21,25 @@ Installation.__index = Installation
 
 -- chain: of vernier.ethereum.chain; options: of the connector; ctx: of the connector on the manager.
 function M.new(chain, options, ctx)
-  return setmetatable({ _chain = chain, _options = options, _ctx = ctx, _deployed = {} }, Installation)
+  return setmetatable({ _chain = chain, _options = options, _ctx = ctx, _deployed = {}, _deployers = {} }, Installation)
 end
 
-local function sender_of(self, name)
+-- group: a name in `privacy`, or nil for public transactions.
+local function sender_of(self, name, group)
   local one = accounts.single(self._options, name)
   if not one then
     return nil
   end
   accounts.unlock(self._chain.node, one)
   self._chain:start(self._chain:ask_fees(), true)
+  if group then
+    return private_sender.new(self._chain, one, self._chain.home, self._options.privacy[group], self._options)
+  end
   return sender.new(self._chain, one, self._chain.home)
 end
 
-local function deployer_of(self)
-  return sender_of(self, "contractDeployerAddress") or sender_of(self, "fromAddress")
+local function new_deployer(self, group)
+  return sender_of(self, "contractDeployerAddress", group) or sender_of(self, "fromAddress", group)
     or error("there is no account that deploys: write contractDeployerAddressPrivateKey (or, of an account that the node "
       .. "holds, contractDeployerAddress)", 0)
 end
@@ -53,11 +58,18 @@ local function code_of(name, entry, file)
   return buffer:hex()
 end
 
+local function deployer_of(self, group)
+  local key = group or self -- of public ones
+  self._deployers[key] = self._deployers[key] or new_deployer(self, group)
+  return self._deployers[key]
+end
+
 -- The receipt, or nil; why there is none; the gas limit; the contract's file.
-local function deploy(self, deployer, name, entry)
+local function deploy(self, name, entry)
+  local deployer = deployer_of(self, entry.private)
   local file = contracts.read(entry.path, self._ctx.workspace)
   local code = code_of(name, entry, file)
-  local gas, failure = file.gas, nil
+  local gas, failure = file.gas or entry.private and private_sender.GAS, nil
   if not gas then
     gas, failure = deployer:estimate(nil, code)
   end
@@ -69,18 +81,25 @@ local function deploy(self, deployer, name, entry)
 end
 
 local function installed(entry, address, list)
-  return { address = address, abi = list, gas = entry.gas, estimateGas = entry.estimateGas }
+  return { address = address, abi = list, gas = entry.gas, estimateGas = entry.estimateGas, private = entry.private }
 end
 
-local function need_code(self, name, address)
-  local code = self._chain.node:ask("eth_getCode", { address, "latest" })
+local function code_at(self, entry)
+  if entry.private then
+    return deployer_of(self, entry.private):code(entry.address)
+  end
+  return self._chain.node:ask("eth_getCode", { entry.address, "latest" })
+end
+
+local function need_code(self, name, entry)
+  local code = code_at(self, entry)
   if code == "0x" or code == "0x0" then
-    error(("there is no contract at %s, where the network file has %s"):format(address, name), 0)
+    error(("there is no contract at %s, where the network file has %s"):format(entry.address, name), 0)
   end
 end
 
-local function install_one(self, deployer, name, entry)
-  local receipt, message, gas, file = deploy(self, deployer, name, entry)
+local function install_one(self, name, entry)
+  local receipt, message, gas, file = deploy(self, name, entry)
   if not receipt or receipt.status ~= 1 then
     error(("contract %s was not deployed: %s"):format(name, message or receipt.gasUsed == gas
       and ("all of its gas, %.0f, was used"):format(gas) or "its constructor reverted"), 0)
@@ -92,14 +111,12 @@ end
 -- Those that have a path are deployed, one after the other; an address beside it is that of an earlier run, as in the files
 -- of Caliper's samples.
 function Installation:install()
-  local deployer
   for _, name in ipairs(sorted(self._options.contracts)) do
     local entry = self._options.contracts[name]
     if entry.path then
-      deployer = deployer or deployer_of(self)
-      install_one(self, deployer, name, entry)
+      install_one(self, name, entry)
     else
-      need_code(self, name, entry.address)
+      need_code(self, name, entry)
     end
   end
 end
@@ -109,7 +126,7 @@ local function existing(self, name, entry)
   if not entry.address then
     error(("contract %s has not been deployed in this run: the install phase does it, or write its address"):format(name), 0)
   end
-  need_code(self, name, entry.address)
+  need_code(self, name, entry)
   return installed(entry, entry.address, entry.abi or contracts.read(entry.path, self._ctx.workspace).abi)
 end
 

@@ -21,14 +21,16 @@ local Nonces = {}
 Nonces.__index = Nonces
 
 -- address: of the account; endpoint: of the one node that knows it (vernier.json_rpc); fill(nonce), optional: sends a transaction
--- that does nothing, from a task. Nothing is asked before the first take.
-function M.new(address, endpoint, fill)
-  return setmetatable({ address = address, _endpoint = endpoint, _params = ('["%s","pending"]'):format(address), _fill = fill,
-    _next = 0, _gaps = {}, _open = 0, _stale = true }, Nonces)
+-- that does nothing, from a task; method, params, optional: the question for the count of another kind of nonces. Nothing is
+-- asked before the first take.
+function M.new(address, endpoint, fill, method, params)
+  return setmetatable({ address = address, _endpoint = endpoint, _method = method or "eth_getTransactionCount",
+    _params = params or ('["%s","pending"]'):format(address), _fill = fill, _next = 0, _gaps = {}, _open = 0,
+    _stale = true }, Nonces)
 end
 
 local function ask(self)
-  local answer, failure = self._endpoint:call("eth_getTransactionCount", self._params)
+  local answer, failure = self._endpoint:call(self._method, self._params)
   if answer == nil then
     return nil, failure
   end

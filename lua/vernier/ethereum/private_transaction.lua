@@ -18,12 +18,18 @@ local KEY = 32
 local LEGACY = 0
 local INTEGERS = { { "nonce" }, { "gasPrice", 0 }, { "gas" } }
 
-local function raw_key(text, name)
+-- The bytes of an enclave's key or of a group; or nil and what is wrong with the text.
+function M.key(text)
   local key = bytes.new(KEY)
   if type(text) ~= "string" or key:put_base64(text) ~= KEY then
-    error(("%s: %s is no key: 32 bytes in base64 are"):format(name, word.shown(text)), 0)
+    return nil, word.shown(text) .. " is no key: 32 bytes in base64 are"
   end
   return key:text()
+end
+
+local function raw_key(text, name)
+  local key, message = M.key(text)
+  return key or error(("%s: %s"):format(name, message), 0)
 end
 
 local function raw_keys(list, name)

@@ -4,7 +4,8 @@
 -- Model: calls of the chosen methods queue in their order. When there are `size` of them, or the first has waited for `wait_ns`,
 -- they go out as one batch (one alone as a call); several batches may be in flight. Each call gets its own outcome and the stamps
 -- of its batch. A server that refuses a batch as a whole fails each of its calls; nothing is sent again one by one, because what
--- was measured then would be another thing. Calls with a timeout of their own go as they are, and so does everything else.
+-- was measured then would be another thing. Calls with a timeout or a reader of their own go as they are, and so does
+-- everything else.
 local message = require("vernier.json_rpc.message")
 local scheduler = require("vernier.scheduler")
 
@@ -85,9 +86,9 @@ function M.attach(endpoint, options)
     scheduler.spawn(send, queue, take(queue))
   end
 
-  function endpoint:call(method, params, timeout_ns, tx)
-    if timeout_ns or not options.methods[method] then
-      return call(self, method, params, timeout_ns, tx)
+  function endpoint:call(method, params, timeout_ns, tx, read)
+    if timeout_ns or read or not options.methods[method] then
+      return call(self, method, params, timeout_ns, tx, read)
     end
     add(queue, method, params, tx)
     local result, failure = yield()

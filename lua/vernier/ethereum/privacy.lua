@@ -1,0 +1,79 @@
+-- Privacy groups of a network file, by name: who sees the private transactions of that name.
+--
+--   {groupType = "legacy", privateFrom, privateFor = {…}}               the group is that of these members
+--   {groupType = "pantheon" | "onchain", privateFrom, privacyGroupId}   the group was made before, by priv_createPrivacyGroup or
+--                                                                       by its management contract
+--
+-- Keys are those of enclaves: 32 bytes in base64, none of them secret.
+local near = require("vernier.near")
+local options = require("vernier.options")
+local private_transaction = require("vernier.ethereum.private_transaction")
+local sorted = require("vernier.sorted")
+
+local M = {}
+
+local function check_key(text)
+  local key, message = private_transaction.key(text)
+  return key and text, message
+end
+
+-- Of a group.
+M.OPTIONS = {
+  groupType = { type = "enum", values = { "legacy", "pantheon", "onchain" }, required = true,
+    doc = "legacy: members by privateFor; pantheon, onchain: a group by its privacyGroupId" },
+  privateFrom = { type = "string", required = true, convert = check_key, doc = "key of the node's own enclave" },
+  privateFor = { type = "list", min = 1, of = { type = "string", convert = check_key }, doc = "keys of the other members" },
+  privacyGroupId = { type = "string", convert = check_key, doc = "of a group that is there" },
+  restriction = { type = "enum", values = { "restricted", "unrestricted" }, default = "restricted",
+    doc = "restricted: the payload goes to members only; unrestricted, which Besu refuses: to all" },
+}
+
+local function lack(group)
+  local wanted, other = "privacyGroupId", "privateFor"
+  if group.groupType == "legacy" then
+    wanted, other = other, wanted
+  end
+  if not group[wanted] then
+    return ("of type %s needs %s"):format(group.groupType, wanted)
+  elseif group[other] then
+    return ("of type %s has no %s"):format(group.groupType, other)
+  end
+end
+
+local function with_id(group)
+  if group.privateFor then
+    local members = { group.privateFrom }
+    for i, key in ipairs(group.privateFor) do
+      members[i + 1] = key
+    end
+    group.id = private_transaction.group_id(members)
+  else
+    group.id = group.privacyGroupId
+  end
+  return group
+end
+
+-- A convert function of vernier.options: groups by name, with their `id` (base64).
+function M.check(groups)
+  local checked = {}
+  for _, name in ipairs(sorted(groups)) do
+    local group, problems = options.check(M.OPTIONS, groups[name])
+    local message = not group and options.describe_all(problems) or group and lack(group)
+    if message then
+      return nil, ('has a group "%s" that cannot be used: %s'):format(name, message)
+    end
+    checked[name] = with_id(group)
+  end
+  return checked
+end
+
+-- What is wrong with a name, for groups by name.
+function M.unknown(groups, name)
+  if type(name) ~= "string" then
+    return "privacy has to be the name of a group of the network file, not a " .. type(name)
+  end
+  local hint = near.hint_or_known(name, sorted(groups))
+  return ('no privacy group "%s" in the network file%s'):format(name, hint and " (" .. hint .. ")" or "")
+end
+
+return M
