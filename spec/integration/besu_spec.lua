@@ -167,8 +167,10 @@ describe("the connector besu", function()
       node.rpc("test_fault", "drop", 1, 5)
       local tests, lines = run(node[transport], { rounds = send(OPEN, { number = 20, tps = 50 }) })
       assert.are.equal(20, tests[1].ok + tests[1].failed)
-      assert.are.equal(class, tests[1].errors[1].class, table.concat(lines, "\n"))
-      assert.are.equal(1, #tests[1].errors)
+      for _, one in ipairs(tests[1].errors) do -- the one that was cut off, and those that came before the new connection
+        assert.are.equal(class, one.class, table.concat(lines, "\n"))
+      end
+      assert.is_true(tests[1].failed >= 1)
       assert.is_true(tests[1].ok >= 10, table.concat(lines, "\n"))
       assert.are.equal("ok 1 true", lines[20])
     end
@@ -201,6 +203,8 @@ describe("the connector besu", function()
       .. require("cjson").encode(support.read_json(chain.contracts() .. "/Simple.json").abi) .. "}\n"
     local _, _, output = run(node.ws, info)
     assert.is_truthy(output:find("there is no contract at 0x00000000000000000000000000000000000000AA", 1, true), output)
+    _, _, output = run(node.ws, { rounds = send(OPEN) })
+    info.contracts = info.contracts:gsub("0x0*aa", (output:match("contract simple is at (0x%x+)")))
     info.options = { "--caliper-flow-skip-install" }
     public.rpc("evm_setAutomine", false)
     _, lines = run(node.ws, info)

@@ -160,7 +160,7 @@ function Sender:send(to, data, _, gas, tx)
   return entry, message, class
 end
 
--- Whether there is a contract at an address, for the group.
+-- The code "0x…" at an address, for the group.
 function Sender:code(address)
   local code, failure = self.endpoint:call("priv_getCode", { self.group.id, address, "latest" })
   if code == nil then
