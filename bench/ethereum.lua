@@ -10,7 +10,7 @@ local work = require("support.work")
 
 local TX_PER_SECOND, CALLS_PER_SECOND = 2000, 4000 -- of each run's length: as many are sent
 local IN_FLIGHT = 5000 -- of transactions, where vernier waits for a block each second
-local CALIPER_IN_FLIGHT = 64
+local CALIPER_IN_FLIGHT = 1000 -- more than it can have in a block; each of them asks for its receipt again and again
 
 local NETWORK = [[
 {"caliper": {"blockchain": "ethereum"},
@@ -20,18 +20,20 @@ local NETWORK = [[
    "contractDeployerAddressPrivateKey": "%s",
    "fromAddress": "%s",
    "fromAddressPrivateKey": "%s",
-   "transactionConfirmationBlocks": 1,
+   "transactionConfirmationBlocks": 1, "confirmation": "%s",
    "contracts": {"simple": {"path": "Simple.json", "gas": {"open": 100000, "query": 100000}}}}}
 ]]
 
-local function network(url)
-  return NETWORK:format(url, anvil.ADDRESS, anvil.KEY, anvil.ADDRESS, anvil.KEY)
+local function network(url, confirmation)
+  return NETWORK:format(url, anvil.ADDRESS, anvil.KEY, anvil.ADDRESS, anvil.KEY, confirmation or "subscription")
 end
 
-local function vernier(url, label, n, load)
+-- o: signed (before the round), confirmation.
+local function vernier(url, label, n, load, o)
   return function()
-    local test, took = round.run({ name = label, workload = "../../workloads/simple", amount = "txNumber: " .. n,
-      rate = ("fixed-load, opts: { transactionLoad: %d }"):format(load), network = network(url),
+    local test, took = round.run({ name = label, workload = "../../workloads/simple",
+      amount = "txNumber: " .. n .. (o and o.signed and "\n      prepare: sign" or ""),
+      rate = ("fixed-load, opts: { transactionLoad: %d }"):format(load), network = network(url, o and o.confirmation),
       arguments = "{ operation: " .. label .. " }", seconds = 180 })
     return { cpu = took.cpu, rate = test.throughput, n = test.ok }
   end
@@ -69,6 +71,19 @@ local function on_chain(run, of_transactions)
   return result
 end
 
+-- What sending costs where signing was before the round, and nothing waits for a block: CPU that the worker measures of itself
+-- in the round.
+local function sending(url, n)
+  return function()
+    return on_chain(function()
+      local result = vernier(url, "open", n, 64, { signed = true, confirmation = "none" })()
+      local vitals = round.vitals()
+      assert(work.wait_for(function() return anvil.committed() == n + 1 end, 60), "not all transactions are in blocks")
+      return { cpu = (vitals.cpu_us - vitals.spun_us) / n, n = result.n }
+    end, true)
+  end
+end
+
 -- us of a transaction: a run of one, which has start and end in it, is taken off.
 local function net(make, n, of_transactions)
   return function()
@@ -84,7 +99,11 @@ local function candidates(n, calls)
   local function query(url)
     return net(function(k) return vernier(url, "query", k, 64) end, calls)
   end
-  local list = { { "open", open(anvil.ws) }, { "query", query(anvil.ws) }, { "query_http", query(anvil.url) } }
+  local function signed()
+    return on_chain(vernier(anvil.ws, "open", n, IN_FLIGHT, { signed = true }), true)
+  end
+  local list = { { "open", open(anvil.ws) }, { "signed", signed }, { "sending", sending(anvil.ws, n) },
+    { "query", query(anvil.ws) }, { "query_http", query(anvil.url) } }
   if peers.has("wrk") then
     list[#list + 1] = { "wrk", function() return { rate = on_chain(wrk(n), true).rate } end }
   end
@@ -106,10 +125,11 @@ return function(b)
   add("a committed transaction: CPU", "us", { vernier = all.open.cpu, at_most = 75 })
   add("... beside Caliper", "us", { vernier = all.open.cpu, peer = "Caliper", beside = of("caliper_open", "cpu"), ratio = true,
     at_most = 1 / 15 })
-  add("... committed a second, beside the node's limit", "tx/s", { vernier = all.open.rate, peer = "wrk, signed before",
-    beside = of("wrk", "rate"), ratio = true, at_least = 0.9 })
   add("... committed a second, beside Caliper", "tx/s", { vernier = all.open.rate, peer = "Caliper",
     beside = of("caliper_open", "rate") })
+  add("signed before (prepare: sign): committed a second, beside the node's limit", "tx/s", { vernier = all.signed.rate,
+    peer = "wrk, signed before", beside = of("wrk", "rate"), ratio = true, at_least = 0.9 })
+  add("... sending alone: CPU of the worker", "us", { vernier = all.sending.cpu, at_most = 25 })
   add("a call: CPU", "us", { vernier = all.query.cpu, at_most = 18 })
   add("... beside Caliper", "us", { vernier = all.query.cpu, peer = "Caliper", beside = of("caliper_query", "cpu"), ratio = true,
     at_most = 1 / 10 })

@@ -48,7 +48,7 @@ local function next_run(load, handle, sut)
   if run >= 0 then
     sut._run = -1
     core.release(handle, run)
-    if load._feedback and not load._fed then
+    if load._feedback and not load._fed and core.queued(handle) < FEED_HIGH then
       load:_permit_one() -- the pacer asks for more in its turn: a loop in here would not be compiled
     end
   end

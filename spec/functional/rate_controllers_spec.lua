@@ -223,3 +223,17 @@ describe("record-rate and replay-rate", function()
     assert.are.equal(lines, #of(arrivals, "replay") + replayed[1].dropped)
   end)
 end)
+
+describe("fixed-load", function()
+  it("refills a window of thousands of runs that end at the same instant, to the last run", function()
+    local dir = bench.workspace({ rounds = bench.round({ number = 13000, load = 6000 }), workload = [[
+      local clock = require("vernier.core.clock")
+      return { run = function(_, ctx)
+        ctx.sut:send({})
+        ctx:sleep(1 - clock.now() / 1e9 % 1)
+      end }]] })
+    assert.are.equal(0, bench.run(dir).status)
+    local test = support.summary(dir).tests[1]
+    assert.are.same({ 13000, 13000, 0 }, { test.runs, test.ok, test.dropped })
+  end)
+end)
