@@ -88,7 +88,7 @@ prove = prove $(if $(V),-v) --timer --failures --comments -j$(1) -e "$(RUN_SPEC)
 # Every part runs, also after one has failed.
 test: deps
 	$(Q)$(MAKE) all
-	$(Q)failed=0; for part in $(if $(SPEC),functional,unit functional integration); do $(MAKE) -j1 $$part || failed=1; done; exit $$failed
+	$(Q)failed=0; for part in $(if $(SPEC),functional,unit functional integration); do $(MAKE) $$part || failed=1; done; exit $$failed
 
 unit: all
 	$(Q)$(call prove,$(or $(JOBS),2),$(UNIT))
