@@ -104,7 +104,7 @@ describe("anvil", function()
         if i > 1 then
           assert.are.equal(heads[i - 1][2].hash, head[2].parentHash)
           local apart = (head[3] - heads[i - 1][3]) / MS
-          assert.is_true(apart > 300 and apart < 3000 * support.slow, apart .. " ms apart")
+          assert.is_true(apart > 700 and apart < 1000 + 300 * support.slow, apart .. " ms apart")
         end
       end
     end)

@@ -99,7 +99,7 @@ describe("the connector ethereum", function()
         local text = cjson.encode(failed)
         failed[class] = failed[class] - 4
         local others = (failed.nonce or 0) + (failed.underpriced or 0) + (failed.dropped or 0)
-        assert.is_true(failed[class] >= 0 and others <= 8, text)
+        assert.is_true(failed[class] >= 0 and others <= 4, text)
         failed.nonce, failed.underpriced, failed.dropped = nil, nil, nil
         failed[class] = 4
       end
