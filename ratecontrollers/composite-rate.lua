@@ -78,6 +78,7 @@ function M:init(ctx)
     if at[i + 1] > at[i] then
       local part = new_part(ctx, controller, at[i], at[i + 1])
       self.schedule = part.by_index and self.schedule or "worker"
+      self.window = math.max(self.window or 0, part.instance.window or 0)
       table.insert(self._parts, part)
     end
   end

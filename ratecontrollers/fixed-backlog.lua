@@ -22,11 +22,11 @@ function M:init(ctx)
     error(("transactionLoad of %d is fewer than the %d workers: every worker needs at least one"):format(o.transactionLoad,
       ctx.workers), 0)
   end
-  self._window = o.transactionLoad and ctx:share(o.transactionLoad) or o.unfinished_per_client or PER_CLIENT
+  self.window = o.transactionLoad and ctx:share(o.transactionLoad) or o.unfinished_per_client or PER_CLIENT
 end
 
 function M:run(_, _, stats, now)
-  if stats.permitted - stats.dropped - stats.runs_finished < self._window then
+  if stats.permitted - stats.dropped - stats.runs_finished < self.window then
     return now
   end
 end

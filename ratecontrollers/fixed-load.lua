@@ -16,7 +16,7 @@ function M:init(ctx)
   if load < ctx.workers then
     error(("transactionLoad of %d is fewer than the %d workers: every worker needs at least one"):format(load, ctx.workers), 0)
   end
-  self._window = ctx:share(load)
+  self.window = ctx:share(load)
   self._think_ns = self.options.thinkTime * 1e9
   -- The windows of all workers fill in turns: this worker's k-th place at ramp * (k * workers + worker) / load.
   self._ramp_ns = self.options.rampUp * 1e9 * ctx.workers / load
@@ -24,9 +24,9 @@ function M:init(ctx)
 end
 
 function M:run(_, index, stats, now)
-  if stats.permitted - stats.dropped - stats.runs_finished >= self._window then
+  if stats.permitted - stats.dropped - stats.runs_finished >= self.window then
     return nil
-  elseif index < self._window then
+  elseif index < self.window then
     return self._first_ns + index * self._ramp_ns
   end
   return now + self._think_ns

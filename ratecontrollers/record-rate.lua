@@ -25,7 +25,7 @@ end
 function M:init(ctx)
   local o = self.options
   self._inner, self._inner_ctx = ctx:nested(o.rateController, { number = ctx.round.number, duration = ctx.round.duration })
-  self.schedule, self.random_access = self._inner.schedule, self._inner.random_access
+  self.schedule, self.random_access, self.window = self._inner.schedule, self._inner.random_access, self._inner.window
   self._path = o.pathTemplate:gsub("<[cC]>", ctx.worker + 1):gsub("<[rR]>", ctx.round.index)
   if self._path:sub(1, 1) ~= "/" then
     self._path = ctx.workspace .. "/" .. self._path

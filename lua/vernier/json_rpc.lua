@@ -12,7 +12,7 @@
 --
 -- Several URLs take turns (one that is given twice has two connections); of those that are connections, the ones that are
 -- open. client.endpoints are the servers one by one, with the same calls: what belongs together (a subscription, the
--- transactions of an account) stays with one.
+-- transactions of an account) stays with one. endpoint:aside() gives one for calls that must not wait behind others.
 local batching = require("vernier.json_rpc.batching")
 local channel = require("vernier.json_rpc.channel")
 local http = require("vernier.json_rpc.http")

@@ -23,6 +23,7 @@ local SECOND = 1e9
 -- A turn of the loop executes due runs for at most so long before the network gets its turn.
 local BUDGET_NS = 200e3
 local FEED_LOW, FEED_HIGH = 512, 2048 -- the queue of a global schedule is refilled below low, up to high
+local MAX_IN_FLIGHT = 10000 -- where the round sets no limit
 local MESSAGES_MAX = 100 -- distinct error messages kept per load
 
 -- ---- runners ----
@@ -155,6 +156,12 @@ function Load:_feed_feedback()
   end
 end
 
+-- The controller is not asked now: runs that have been permitted wait for others to end (maxInFlight).
+function Load:_is_full()
+  local queued = core.queued(self._handle)
+  return queued >= FEED_HIGH or not self._feedback and queued > FEED_LOW
+end
+
 -- A controller that fails ends the load, not the worker.
 function Load:_controller_failed(err)
   self._fed = true
@@ -201,7 +208,7 @@ function Load:_pump()
       self:_feed_guarded()
     else
       self:_check_end(now)
-      return math.min(due, self._ask_at, self._end_ns > now and self._end_ns or huge)
+      return math.min(due, self:_is_full() and huge or self._ask_at, self._end_ns > now and self._end_ns or huge)
     end
   end
 end
@@ -339,7 +346,7 @@ local function new_handle(spec)
     trim_ns = round.duration and (spec.trim or 0) * SECOND or 0,
     ramp_ns = spec.ramp_ns or 0,
     late_after_ns = spec.late_after_ns,
-    max_in_flight = spec.max_in_flight,
+    max_in_flight = spec.max_in_flight or math.max(MAX_IN_FLIGHT, spec.controller.window or 0),
     budget_ns = BUDGET_NS,
     live_path = spec.live_path,
     catch_up = spec.catch_up,
@@ -349,9 +356,9 @@ local function new_handle(spec)
 end
 
 -- spec: name, worker (0-based), workers, round {index, label, number | duration (s)}, arguments, workload (instance),
--- controller (instance), connector, seed, workspace, log, trim, ramp_ns, late_after_ns, max_in_flight, catch_up, on_error,
--- drain_ns, live_path, digits, prepare (vernier.ahead) or nil; found(finding); meet(key, value, on_met(list, at_ns)), for
--- controllers that want it.
+-- controller (instance), connector, seed, workspace, log, trim, ramp_ns, late_after_ns, max_in_flight (nil: 10,000, or the
+-- controller's window where that is more), catch_up, on_error, drain_ns, live_path, digits, prepare (vernier.ahead) or nil;
+-- found(finding); meet(key, value, on_met(list, at_ns)), for controllers that want it.
 -- Calls the init hooks. Returns the load, or nil, message.
 function M.new(spec)
   -- First: which schedule a controller has may depend on its options.

@@ -199,6 +199,44 @@ describe("the number in flight", function()
   end)
 end)
 
+describe("a window of runs", function()
+  -- Runs that end when `together` of them are in flight, or after 15 s.
+  local MEET = [[
+local M, n, most = {}, 0, 0
+function M:run(ctx)
+  n = n + 1
+  most = math.max(most, n)
+  for _ = 1, 150 do
+    if most >= ctx.arguments.together then break end
+    ctx:sleep(0.1)
+  end
+  n = n - 1
+  ctx.sut:send({ most = most })
+end
+M["end"] = function(_, ctx)
+  ctx.log("most " .. most)
+end
+return M
+]]
+
+  it("may be larger than the 10,000 that a worker has in flight otherwise", function()
+    local dir = bench.workspace({ workload = MEET, rounds = bench.round({ number = 12000, load = 12000,
+      arguments = "{together: 12000}" }) })
+    local r = bench.run(dir)
+    assert.are.equal(0, r.status, r.stderr)
+    assert.matches("most 12000", r.stdout .. r.stderr)
+  end)
+
+  it("that maxInFlight holds back waits for places without a turn of the loop", function()
+    local dir = bench.workspace({ workload = "return { run = function(_, ctx) ctx:sleep(0.2) ctx.sut:send({}) end }",
+      rounds = bench.round({ duration = 2, load = 5000, extra = "maxInFlight: 2" }) })
+    local r = bench.run(dir, { "--vernier-pacing", "batched" })
+    assert.are.equal(0, r.status, r.stderr)
+    local vitals = support.summary(dir).tests[1].workers[1].vitals
+    assert.is_true(vitals.cpu_ns < vitals.wall_ns / 2, ("%g ns of CPU in %g"):format(vitals.cpu_ns, vitals.wall_ns))
+  end)
+end)
+
 describe("waiting for due times", function()
   it("costs next to nothing at a low rate", function()
     local dir = bench.workspace({ rounds = bench.round({ duration = 2, tps = 5 }) })

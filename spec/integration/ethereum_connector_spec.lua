@@ -112,6 +112,34 @@ describe("the connector ethereum", function()
     end
   end)
 
+  it("knows by traces as well what went well, and the reason of what did not", function()
+    for _, transport in ipairs({ "ws", "url" }) do
+      start("-b", BLOCK)
+      local tests, output, dir = run(node[transport], { contracts = [[
+  contracts:
+    ERC20: {path: Token.json, args: [1000], gas: {transfer: 100000}}
+]], more = "  outcomes: traces\n", status = 3,
+        rounds = send({ label = "transfer", number = 40, tps = 100, send = TRANSFER:format("", 3) })
+          .. send({ label = "too-much", number = 3, tps = 100, send = TRANSFER:format("", 900) }) })
+      assert.are.same({ 40, 0 }, { tests[1].ok, tests[2].ok })
+      local lines = outcomes(dir)
+      assert.is_truthy(lines[1]:find("^ok 0x%x+ %d+ true$"), lines[1])
+      assert.are.equal("failed reverted TooLittle(available: 880, wanted: 900)", lines[43])
+      local state = chain.state(node, dir .. "/Token.json", address_of(output, "ERC20"), "balanceOf", chain.ADDRESS)
+      assert.are.equal("880", state.queries[1])
+      assert.are.same({ ok = 40, reverted = 3 }, state.methods.transfer)
+      node.stop()
+    end
+  end)
+
+  it("says where a node has no traces", function()
+    node = chain.ganache({})
+    local dir = workspace(node.url, { more = "  outcomes: traces\n", rounds = send({ label = "open", number = 1, send = OPEN }) })
+    local r = bench.run(dir)
+    assert.are.equal(3, r.status)
+    assert.is_truthy((r.stdout .. r.stderr):find("trace_block.*outcomes: traces are of nodes with such a method"), r.stderr)
+  end)
+
   it("needs no confirmation where none is wanted", function()
     start("--no-mining", "--block-base-fee-per-gas", "0")
     local info = { contracts = ("  contracts:\n    simple: {address: '%s', abi: %s, gas: {open: 100000}}\n"):format(

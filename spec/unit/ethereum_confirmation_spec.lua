@@ -12,8 +12,8 @@ end
 -- A chain: chain:mine(name, {transactions}) adds a block; an endpoint's methods; `asked` counts calls by method; answers[method],
 -- when set, answers instead: a function of the params' text.
 local function new_chain()
-  local chain = { blocks = {}, asked = {}, answers = {}, url = "ws://node" }
   local methods = {}
+  local chain = { blocks = {}, asked = {}, answers = {}, methods = methods, url = "ws://node" }
 
   function methods.eth_blockNumber()
     return ("0x%x"):format(#chain.blocks)
@@ -54,6 +54,20 @@ local function new_chain()
         end
       end
     end
+  end
+
+  -- As reward: what Besu tells of a block's miner, which belongs to no transaction.
+  function methods.trace_block(params)
+    local block = by_number(params)
+    local list = { '{"type":"reward","traceAddress":[],"transactionHash":null,"blockHash":"0x0","action":{"value":"0x1"}}' }
+    for _, hash in ipairs(block and block.transactions or {}) do
+      local trace = '{"type":"%s","traceAddress":%s,"transactionHash":"%s","blockHash":"%s","action":{"error":"no"}%s}'
+      local outer = (block.traces or {})[hash] or {}
+      list[#list + 1] = trace:format(outer.type or "call", "[]", hash, outer.block or block.hash,
+        outer.error and ',"error":"Reverted"' or ',"result":{"gasUsed":"0x1"}')
+      list[#list + 1] = trace:format("call", "[0]", hash, block.hash, ',"error":"Out of gas"') -- which its caller has caught
+    end
+    return block and "[" .. table.concat(list, ",") .. "]"
   end
 
   local function answer(method, params, read)
@@ -109,8 +123,8 @@ local function with(o, fn)
     local chain = new_chain()
     chain.url = o.url or chain.url
     chain.mine("b1")
-    local waiting = confirmation.new(chain, { mode = o.mode or "subscription", blocks = o.blocks or 1, timeout = o.timeout or 20,
-      interval = 0.002 })
+    local waiting = confirmation.new(chain, { mode = o.mode or "subscription", outcomes = o.outcomes, blocks = o.blocks or 1,
+      timeout = o.timeout or 20, interval = 0.002 })
     assert.is_true(waiting:start())
     fn(chain, waiting, function()
       local block = chain.blocks[#chain.blocks]
@@ -364,6 +378,58 @@ describe("a confirmation by blocks", function()
       head()
       assert.is_true(over(early))
       assert.are.equal(3, early.entry.blockNumber)
+    end)
+  end)
+end)
+
+describe("outcomes by traces", function()
+  it("need no receipts where calls went well", function()
+    with({ outcomes = "traces" }, function(chain, waiting, head)
+      local a, b = awaited(waiting, waiting:expect(hash_of("a"))), awaited(waiting, waiting:expect(hash_of("b")))
+      chain.mine("b2", { "x", "a", "y", "b", "z" })
+      head()
+      assert.is_true(over(a) and over(b))
+      assert.are.same({ 2, 1, nil }, { a.entry.blockNumber, a.entry.status, a.entry.gasUsed })
+      assert.are.same({ 1, nil, nil }, { chain.asked.trace_block, chain.asked.eth_getBlockReceipts,
+        chain.asked.eth_getTransactionReceipt })
+    end)
+  end)
+
+  it("are those of receipts for what was reverted, for contracts that were created, and for what is not told", function()
+    with({ outcomes = "traces" }, function(chain, waiting, head)
+      local outcomes = {}
+      for i, name in ipairs({ "a", "b", "c" }) do
+        outcomes[i] = awaited(waiting, waiting:expect(hash_of(name)))
+      end
+      local block = chain.mine("b2", { "a", "b", "c" })
+      block.status = "0x0"
+      block.traces = { [hash_of("a")] = { error = true }, [hash_of("b")] = { type = "create" } }
+      head()
+      for i = 1, 3 do
+        assert.is_true(over(outcomes[i]))
+      end
+      assert.are.same({ 0, 0, 1 }, { outcomes[1].entry.status, outcomes[2].entry.status, outcomes[3].entry.status })
+      assert.are.same({ 21000, 21000, nil }, { outcomes[1].entry.gasUsed, outcomes[2].entry.gasUsed, outcomes[3].entry.gasUsed })
+      assert.are.equal(2, chain.asked.eth_getTransactionReceipt)
+    end)
+  end)
+
+  it("are asked for again where they are of another block, or fail", function()
+    with({ outcomes = "traces" }, function(chain, waiting, head)
+      local outcome = awaited(waiting, waiting:expect(hash_of("a")))
+      local block, turn = chain.mine("b2", { "a" }), 0
+      block.traces = { [hash_of("a")] = { block = "0xother" } }
+      chain.answers.trace_block = function(params)
+        turn = turn + 1
+        if turn == 1 then
+          return chain.methods.trace_block(params)
+        end
+        block.traces, chain.answers.trace_block = nil, nil
+        return nil, rpc.failure("timeout", "no answer")
+      end
+      head()
+      assert.is_true(over(outcome))
+      assert.are.same({ 2, 1, 3 }, { outcome.entry.blockNumber, outcome.entry.status, chain.asked.trace_block })
     end)
   end)
 end)

@@ -300,6 +300,25 @@ describe("a JSON-RPC client over HTTP", function()
       assert.are.equal(4, client:stats().connects)
     end)
   end)
+
+  it("has connections aside for calls that must not wait behind others", function()
+    with({ url = server.url, connections = 1 }, function(client)
+      local order = {}
+      local aside = assert(client:endpoint():aside())
+      assert.are.equal(aside, client:endpoint():aside())
+      local function call(endpoint, ...)
+        local answer = endpoint:call(...)
+        order[#order + 1] = answer
+      end
+      scheduler.spawn(call, client, "later", { 200, "slow" })
+      scheduler.spawn(call, client, "later", { 0, "behind" })
+      call(aside, "later", { 0, "aside" })
+      await(function() return #order == 3 end, "the answers")
+      assert.are.same({ "aside", "slow", "behind" }, order)
+      client:close()
+      assert.are.equal("connection", select(2, aside:call("echo")).class)
+    end)
+  end)
 end)
 
 describe("a JSON-RPC client with a connection", function()

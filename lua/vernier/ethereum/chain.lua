@@ -28,8 +28,12 @@ function Chain:start(asked, waits)
   if self.confirmation then
     return
   end
-  local waiting = confirmation.new(self.home, { mode = o.confirmation, blocks = o.transactionConfirmationBlocks,
-    timeout = o.confirmationTimeout, interval = o.pollInterval }, function(block)
+  local watched, why = self.home:aside()
+  if not watched then
+    error(("%s: %s"):format(self.home.url, why), 0)
+  end
+  local waiting = confirmation.new(watched, { mode = o.confirmation, outcomes = o.outcomes,
+    blocks = o.transactionConfirmationBlocks, timeout = o.confirmationTimeout, interval = o.pollInterval }, function(block)
     self.fees:follow(block)
   end)
   self.node.on_notification = function(method, params)
@@ -45,6 +49,8 @@ function Chain:start(asked, waits)
   local ok, failure = waiting:start()
   if not ok then
     error("eth_blockNumber: " .. tostring(failure), 0)
+  elseif o.confirmation == "subscription" and o.outcomes == "traces" then
+    self.node:need("trace_block", '["latest"]', "outcomes: traces are of nodes with such a method; write outcomes: receipts")
   end
   self.confirmation = waiting
 end

@@ -10,6 +10,7 @@ local blocks = require("vernier.ethereum.blocks")
 local receipts = require("vernier.ethereum.receipts")
 local rpc = require("vernier.json_rpc.message")
 local scheduler = require("vernier.scheduler")
+local traces = require("vernier.ethereum.traces")
 
 local M = {}
 
@@ -19,11 +20,13 @@ local SWEEPS, SWEEP_MAX_NS = 20, 1e9 -- looks at the deadlines so often per time
 local Confirmation = {}
 Confirmation.__index = Confirmation
 
--- endpoint: the node that is asked; options: {mode = "subscription" | "receipt", blocks = how deep (1: in a block),
--- timeout, interval (s)}; on_block(block), optional, for each block that is gone through.
+-- endpoint: the node that is asked; options: {mode = "subscription" | "receipt", outcomes = "receipts" | "traces" (by
+-- subscription), blocks = how deep (1: in a block), timeout, interval (s)}; on_block(block), optional, for each block that is
+-- gone through.
 function M.new(endpoint, options, on_block)
   local self = setmetatable({
-    _endpoint = endpoint, _depth = options.blocks, _on_block = on_block, _receipts = receipts.new(endpoint),
+    _endpoint = endpoint, _outcomes = options.outcomes, _receipts = receipts.new(endpoint),
+    _depth = options.blocks, _on_block = on_block,
     _timeout_ns = options.timeout * SECOND, _interval_ns = options.interval * SECOND,
     _by_hash = {}, _by_number = {}, _n_waiting = 0, _closed = false,
   }, Confirmation)
@@ -162,9 +165,13 @@ local function own_of(self, hashes)
   return own
 end
 
--- Receipts of which so many have to be there: those of the whole block where at least half of it is ours. Or nil and a failure.
-local function receipts_for(self, number, n_all, own)
+-- Outcomes of which so many have to be there: those of the whole block where at least half of it is ours. Or nil and a failure.
+local function outcomes_for(self, number, n_all, own)
   local list, failure
+  if self._outcomes == "traces" then
+    list, failure = traces.outcomes(self._endpoint, self._receipts, number, own)
+    return list, list and #own or failure
+  end
   if 2 * #own >= n_all then
     list, failure = self._receipts:of_block(("0x%x"):format(number))
   end
@@ -184,9 +191,9 @@ local function are_of(list, n, block)
   return true
 end
 
--- Nil; or why the block's receipts are not those that it should have.
+-- Nil; or why what the node tells of the block's transactions is not all that it should tell.
 local function include_own(self, number, block, own, at_ns)
-  local list, n = receipts_for(self, number, #block.transactions, own)
+  local list, n = outcomes_for(self, number, #block.transactions, own)
   if not list then
     return n
   elseif not are_of(list, n, block) then

@@ -76,6 +76,9 @@ local OPTIONS = {
     doc = "a transaction is confirmed when its block is so deep; 1: when it is in a block" },
   confirmation = { type = "enum", values = { "subscription", "receipt", "none" }, default = "subscription",
     doc = "by the blocks of new heads, by asking for receipts, or not at all: accepted by the node is enough" },
+  outcomes = { type = "enum", values = { "receipts", "traces" }, default = "receipts",
+    doc = "whether what a block has went well, with confirmation: subscription: by receipts, or by trace_block, without gasUsed "
+      .. "(anvil's receipts cost it the more the larger its blocks are)" },
   confirmationTimeout = { type = "duration", default = 60, min = 0.001, doc = "from sending to confirmation" },
   pollInterval = { type = "duration", default = 0.1, min = 0.001,
     doc = "between questions for the newest block (HTTP) or for receipts" },

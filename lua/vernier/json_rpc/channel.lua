@@ -308,6 +308,11 @@ function Endpoint:is_open()
   return self._open
 end
 
+-- What calls of this connection do not wait behind: itself, because they do not wait for each other.
+function Endpoint:aside()
+  return self
+end
+
 -- ---- calls ----
 
 local function not_open(self)

@@ -1,5 +1,5 @@
--- JSON-RPC over HTTP: a POST for each call or batch, over pooled connections. Nothing keeps the order of calls that are in
--- flight at the same time.
+-- JSON-RPC over HTTP: a POST for each call or batch, over pooled connections; what finds them all busy waits for its turn.
+-- Nothing keeps the order of calls that are in flight at the same time.
 local core = require("vernier.core.json_rpc")
 local http = require("vernier.http")
 local message = require("vernier.json_rpc.message")
@@ -10,14 +10,15 @@ local M = {}
 local Endpoint = {}
 Endpoint.__index = Endpoint
 
--- parts: of vernier.url.rpc; options: of vernier.json_rpc. Inside a task. The endpoint; or nil, message, class.
-function M.open(parts, options)
+local ASIDE = 2 -- connections
+
+local function open(parts, options, connections)
   local headers = { ["Content-Type"] = "application/json" }
   for name, value in pairs(options.headers or {}) do
     headers[name:lower() == "content-type" and "Content-Type" or name] = value
   end
   local client, why, class = http.new({ host = parts.host, path = parts.path, port = parts.port, tls = parts.tls,
-    ca = options.ca, verify = options.verify, connections = options.connections, headers = headers,
+    ca = options.ca, verify = options.verify, connections = connections, headers = headers,
     connect_timeout_ns = options.connect_timeout_ns, request_timeout_ns = options.timeout_ns })
   if not client then
     return nil, why, class
@@ -29,7 +30,22 @@ function M.open(parts, options)
     return nil, why, class
   end
   return setmetatable({ url = parts.text, files_limit = client.files_limit, _client = client, _target = parts.target,
-    _next_id = 1 }, Endpoint)
+    _parts = parts, _options = options, _next_id = 1 }, Endpoint)
+end
+
+-- parts: of vernier.url.rpc; options: of vernier.json_rpc. Inside a task. The endpoint; or nil, message, class.
+function M.open(parts, options)
+  return open(parts, options, options.connections)
+end
+
+-- One of the same server for calls that must not wait behind those of this one, with which it ends. Inside a task; or nil,
+-- message, class.
+function Endpoint:aside()
+  local why, class
+  if not self._aside then
+    self._aside, why, class = open(self._parts, self._options, ASIDE)
+  end
+  return self._aside, why, class
 end
 
 function Endpoint:is_open()
@@ -141,6 +157,9 @@ function Endpoint:close()
   if self._client then
     self._client:close()
     self._client = nil
+  end
+  if self._aside then
+    self._aside:close()
   end
 end
 

@@ -8,7 +8,6 @@ local scheduler = require("vernier.scheduler")
 local M = {}
 
 local SECOND = 1e9
-local MAX_IN_FLIGHT = 10000 -- of a worker, where the round sets no limit
 local LATE_AFTER_S = { precise = 0.001, economical = 0.001, batched = 0.002 } -- by pacing: batched runs wait for a tick of 1 ms
 
 -- ---- while it runs ----
@@ -139,7 +138,7 @@ end
 -- The rank's exact part of the limit of a round; the benchmark file was refused if that is none.
 local function in_flight_limit(spec)
   local total = spec.maxInFlight
-  return total and math.floor((total + spec.ranks - 1 - spec.rank) / spec.ranks) or MAX_IN_FLIGHT
+  return total and math.floor((total + spec.ranks - 1 - spec.rank) / spec.ranks)
 end
 
 -- Threads that are loads of their own are parts of one whole; other loads of a test have nothing to do with each other.
