@@ -30,7 +30,7 @@ SRC := $(filter-out src/embed.c,$(wildcard src/*.c))
 OBJ := $(SRC:src/%.c=$(O)/%.o) $(O)/embed.o
 LUA := $(sort $(shell find lua connectors workloads ratecontrollers -name '*.lua')) $(wildcard annotations/*.lua)
 
-.PHONY: all deps demo-deps test unit functional integration lint check demo format fuzz doc bench bench-deps clean help FORCE
+.PHONY: all deps demo-deps test unit functional integration lint check demo demo-ethereum format fuzz doc bench bench-deps clean help FORCE
 .DELETE_ON_ERROR:
 all: $(O)/vernier
 
@@ -167,6 +167,11 @@ demo: demo-deps
 	$(Q)$(MAKE) all
 	$(Q)examples/demo.sh $(O)/vernier
 
+demo-ethereum: # examples/ethereum, with a chain of its own
+	$(Q).ci/deps build chain
+	$(Q)$(MAKE) all
+	$(Q)$(O)/vernier run examples/ethereum/benchmark.yaml examples/ethereum/network.yaml
+
 # BENCH= names single benchmarks. What peers are missing is said, and left out.
 bench: all
 	$(Q)OUT=$(O)/bench.json $(O)/vernier lua bench/run.lua $(BENCH)
@@ -183,7 +188,7 @@ clean:
 
 help:
 	@echo "make             build $(O)/vernier"
-	@echo "make demo        install what is missing, build, benchmark the demo server"
+	@echo "make demo        install what is missing, build, benchmark the demo server (demo-ethereum: a chain of its own)"
 	@echo "make test        install what is missing, build, run all specs"
 	@echo "make unit        the unit specs alone (SAN=asan, SAN=tsan, VALGRIND=1)"
 	@echo "make functional  the specs that run the binary against servers"
