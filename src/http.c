@@ -126,8 +126,21 @@ static int resolve(vn_http *h) {
 
 /* ---- requests ---- */
 
+#define EACH_BYTE(c) (UINT64_C(0x0101010101010101) * (c))
+
+/* No byte of eight is a blank, a control character or DEL: each that is below '!', or 0 without DEL's bits, borrows. */
+static bool is_clean_word(uint64_t w) {
+  uint64_t del = w ^ EACH_BYTE(127);
+  return !((((w - EACH_BYTE('!')) & ~w) | ((del - EACH_BYTE(1)) & ~del)) & EACH_BYTE(0x80));
+}
+
 static bool is_clean(const char *s, size_t len) {
-  for (size_t i = 0; i < len; i++)
+  size_t i = 0;
+  for (uint64_t word; i + sizeof word <= len; i += sizeof word) {
+    memcpy(&word, s + i, sizeof word);
+    if (!is_clean_word(word)) return false;
+  }
+  for (; i < len; i++)
     if ((unsigned char)s[i] <= ' ' || s[i] == 127) return false;
   return len > 0;
 }

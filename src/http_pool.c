@@ -59,8 +59,7 @@ static int32_t learn_head(vn_http *h, const vn__parser *p, const char *buf) {
   return h->known_id;
 }
 
-static void push_response(connection *c, const char *buf, double at_ns, int32_t head_id) {
-  const vn__parser *p = &c->parser;
+static void push_response(connection *c, const vn__parser *p, const char *buf, double at_ns, int32_t head_id) {
   vn_event *e = vn__loop_push(c->http->loop, VN_EV_RESPONSE, c->tag);
   char *copy = vn__loop_scratch(c->http->loop, p->head_len + p->body_len);
   memcpy(copy, buf + p->head, p->head_len);
@@ -166,11 +165,15 @@ static void set_free(connection *c) {
   }
 }
 
-static void finish_response(connection *c, const char *buf, size_t len, double at_ns, int32_t head_id) {
-  push_response(c, buf, at_ns, head_id);
-  bool reusable = c->parser.keep_alive && c->parser.pos == len && !vn__stream_is_pending(&c->stream);
-  vn__buffer_trim(&c->in, VN__HTTP_KEEP);
-  vn__parser_reset(&c->parser);
+/* p: the connection's parser, or one that has seen the same answer before. */
+static void finish_response(connection *c, const vn__parser *p, const char *buf, size_t len, double at_ns,
+                            int32_t head_id) {
+  push_response(c, p, buf, at_ns, head_id);
+  bool reusable = p->keep_alive && p->pos == len && !vn__stream_is_pending(&c->stream);
+  if (p == &c->parser) {
+    vn__buffer_trim(&c->in, VN__HTTP_KEEP);
+    vn__parser_reset(&c->parser);
+  }
   if (!reusable) {
     vn__http_close_connection(c);
     vn__http_pump(c->http);
@@ -203,8 +206,7 @@ static void on_data(vn__stream *s, char *data, size_t len, double at_ns) {
   }
   char *buf = data;
   if (VN_LIKELY(c->in.len == 0 && is_known(c, data, len))) {
-    c->parser = c->http->known;
-    finish_response(c, data, len, at_ns, c->http->known_id);
+    finish_response(c, &c->http->known, data, len, at_ns, c->http->known_id);
     return;
   }
   if (c->in.len) {
@@ -217,7 +219,7 @@ static void on_data(vn__stream *s, char *data, size_t len, double at_ns) {
   }
   int rc = vn__parser_feed(&c->parser, buf, &len);
   if (VN_LIKELY(rc == VN__PARSER_DONE)) {
-    finish_response(c, buf, len, at_ns, learn_head(c->http, &c->parser, buf));
+    finish_response(c, &c->parser, buf, len, at_ns, learn_head(c->http, &c->parser, buf));
     return;
   }
   if (rc == VN__PARSER_MORE) rc = keep_partial(c, buf, len);
@@ -231,7 +233,7 @@ static void on_end(vn__stream *s, int status) {
     return;
   }
   if (status == 0 && vn__parser_eof(&c->parser, c->in.len) == VN__PARSER_DONE) {
-    finish_response(c, c->in.data, c->in.len, vn_clock_now(), 0);
+    finish_response(c, &c->parser, c->in.data, c->in.len, vn_clock_now(), 0);
     return;
   }
   fail_and_pump(c, status ? status : VN_ERESET);

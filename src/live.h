@@ -40,9 +40,13 @@ static inline vn_live_op *vn__live_op(const vn_live *v, int op) {
   return (vn_live_op *)((char *)v->head + v->head_size + (size_t)op * v->segment);
 }
 
-static inline vn_hist *vn__live_hist(const vn_live *v, int op, int clock) {
+static inline vn_hist *vn__live_hist_of(const vn_live *v, vn_live_op *op, int clock) {
   size_t at = (sizeof(vn_live_op) + 63) & ~(size_t)63;
-  return (vn_hist *)((char *)vn__live_op(v, op) + at + (size_t)clock * v->hist_size);
+  return (vn_hist *)((char *)op + at + (size_t)clock * v->hist_size);
+}
+
+static inline vn_hist *vn__live_hist(const vn_live *v, int op, int clock) {
+  return vn__live_hist_of(v, vn__live_op(v, op), clock);
 }
 
 #endif

@@ -68,6 +68,8 @@ struct vn_load {
   bool marked, shares; /* a mark was made; references are shared */
 };
 
+static inline double later(double a_ns, double b_ns) { return a_ns > b_ns ? a_ns : b_ns; }
+
 static void *reserve_array(size_t n, size_t size) {
   void *p = mmap(NULL, n * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   return p == MAP_FAILED ? NULL : p;
@@ -214,7 +216,7 @@ static bool trims(const vn_load *d, double due_ns) {
 
 /* The part of a due run's delay in which the in-flight limit held it back. */
 static double limited_part(const vn_load *d, double intended_ns) {
-  double from = fmax(intended_ns, d->limited_since);
+  double from = later(intended_ns, d->limited_since);
   return d->limited_until > from ? d->limited_until - from : 0;
 }
 
@@ -247,7 +249,7 @@ static bool is_over(const vn_load *d, double now) {
 static permit take_next(vn_load *d, double now) {
   permit p = d->queue[d->head % QUEUE];
   if (d->o.catch_up == VN_CATCH_UP_SPREAD) {
-    d->spread_ns = fmax(spread_instant(d), now - d->o.late_after_ns);
+    d->spread_ns = later(spread_instant(d), now - d->o.late_after_ns);
     d->taken_due_ns = p.due_ns;
   }
   d->head++;
@@ -281,7 +283,7 @@ int vn_load_take(vn_load *d) {
     d->limited_until = now;
     return VN_ELIMIT;
   }
-  if (now - fmax(d->loop->polled_ns, d->turn_ns) > d->o.budget_ns) return VN_EAGAIN; /* the network's turn */
+  if (now - later(d->loop->polled_ns, d->turn_ns) > d->o.budget_ns) return VN_EAGAIN; /* the network's turn */
   return start_run(d, take_next(d, now), now);
 }
 
@@ -368,24 +370,24 @@ int vn_tx_mark(const vn_tx_ref *ref, const char *name, size_t len, double at_ns)
   int mark = vn__live_add_mark(d->live, t->op, name);
   if (mark < 0 || t->trimmed) return mark < 0 ? mark : 0;
   vn__hist_record(vn__live_hist(d->live, mark, VN_RESPONSE), (int64_t)(at_ns - t->intended_ns));
-  vn__hist_record(vn__live_hist(d->live, mark, VN_SERVICE), (int64_t)(at_ns - fmax(t->sent_ns, t->started_ns)));
+  vn__hist_record(vn__live_hist(d->live, mark, VN_SERVICE), (int64_t)(at_ns - later(t->sent_ns, t->started_ns)));
   return 0;
 }
 
-static void record_times(vn_load *d, const vn_tx *t, double finished, bool ok) {
-  vn_live *v = d->live;
-  double sent = fmax(t->sent_ns, t->started_ns);
+static void record_times(const vn_load *d, vn_live_op *op, const vn_tx *t, double finished, bool ok) {
+  const vn_live *v = d->live;
+  double sent = later(t->sent_ns, t->started_ns);
   if (ok) {
-    vn__hist_record(vn__live_hist(v, t->op, VN_RESPONSE), (int64_t)(finished - t->intended_ns));
-    vn__hist_record(vn__live_hist(v, t->op, VN_SERVICE), (int64_t)(finished - sent));
+    vn__hist_record(vn__live_hist_of(v, op, VN_RESPONSE), (int64_t)(finished - t->intended_ns));
+    vn__hist_record(vn__live_hist_of(v, op, VN_SERVICE), (int64_t)(finished - sent));
   }
-  if (t->first) vn__hist_record(vn__live_hist(v, t->op, VN_LATENESS), (int64_t)(t->started_ns - t->intended_ns));
-  vn__hist_record(vn__live_hist(v, t->op, VN_BLOCKED), (int64_t)(sent - t->started_ns));
+  if (t->first) vn__hist_record(vn__live_hist_of(v, op, VN_LATENESS), (int64_t)(t->started_ns - t->intended_ns));
+  vn__hist_record(vn__live_hist_of(v, op, VN_BLOCKED), (int64_t)(sent - t->started_ns));
 }
 
 static void add_trace(vn_load *d, const vn_tx *t) {
   if (d->n_trace++ >= VN_TRACE_MAX) return;
-  double sent = fmax(t->sent_ns, t->started_ns);
+  double sent = later(t->sent_ns, t->started_ns);
   d->trace[d->n_trace - 1] = (vn_trace_entry){t->intended_ns - d->start_ns, sent - d->start_ns};
 }
 
@@ -402,7 +404,8 @@ void vn_tx_close(vn_load *d, int tx, int class_number) {
   if (t->run < 0) return; /* closed already: it was unfinished when the round ended */
   bool ok = class_number < 0;
   double finished = t->finished_ns > 0 ? t->finished_ns : vn_clock_now();
-  vn_counters *c = &vn__live_op(d->live, t->op)->counters;
+  vn_live_op *op = vn__live_op(d->live, t->op);
+  vn_counters *c = &op->counters;
   if (ok) {
     c->ok++;
     d->stats.ok++;
@@ -422,7 +425,7 @@ void vn_tx_close(vn_load *d, int tx, int class_number) {
   if (t->trimmed) {
     c->trimmed++;
   } else {
-    record_times(d, t, finished, ok);
+    record_times(d, op, t, finished, ok);
     record_window(d, t, finished);
   }
   release_tx(d, tx & ~VN_TX_FRESH);

@@ -46,9 +46,7 @@ vn_event *vn__loop_push(vn_loop *l, int kind, double tag) {
     l->cap_events = cap;
   }
   vn_event *e = &l->state.events[l->n_events++];
-  memset(e, 0, sizeof *e);
-  e->kind = kind;
-  e->tag = tag;
+  *e = (vn_event){.kind = kind, .tag = tag};
   return e;
 }
 

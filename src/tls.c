@@ -122,7 +122,11 @@ int vn__tls_handshake(vn__tls *t) {
   return SSL_get_error(t->ssl, rc) == SSL_ERROR_WANT_READ ? 0 : fail(t);
 }
 
+/* A read that finds nothing makes a buffer for it all the same, and gives it back. */
+static bool has_input(const vn__tls *t) { return BIO_pending(t->in) > 0 || SSL_has_pending(t->ssl); }
+
 int vn__tls_read(vn__tls *t, char *out, size_t cap) {
+  if (!has_input(t)) return 0;
   int rc = SSL_read(t->ssl, out, cap > INT_MAX ? INT_MAX : (int)cap);
   if (rc > 0) return rc;
   switch (SSL_get_error(t->ssl, rc)) {

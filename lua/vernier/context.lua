@@ -7,6 +7,7 @@ local scheduler = require("vernier.scheduler")
 local M = { OVER = "the round is over", DEFAULT_OPERATION = "default" }
 
 local SECOND = 1e9
+local open_tx, close_tx = core.open_tx, core.close_tx
 
 -- ---- ctx.sut ----
 
@@ -21,15 +22,15 @@ end
 
 -- What follows an answer is a function of its own: it is compiled also where it is called behind a wait.
 local function close(self, load, tx, result, message, class, response)
-  self._open = nil
+  self._open = false
   if load._closed then
     error(M.OVER, 0)
   end
   if result ~= nil and result ~= false then
-    core.close_tx(load._handle, tx, -1)
+    close_tx(load._handle, tx, -1)
     return result
   end
-  core.close_tx(load._handle, tx, load:_failed(class or "check", message or "failed"))
+  close_tx(load._handle, tx, load:_failed(class or "check", message or "failed"))
   return nil, message, class, response
 end
 
@@ -43,7 +44,7 @@ local function send_one(self, request, operation)
   end
   local handle, connector = load._handle, self._connector
   local number = load._operations[operation] or load:_operation(operation)
-  local tx = core.open_tx(handle, self._run, number)
+  local tx = open_tx(handle, self._run, number)
   local record = load._txs[tx] or load:_tx(tx)
   self._open = tx
   return close(self, load, tx, connector.run(connector, request, record))
@@ -75,16 +76,18 @@ local function send_parallel(self, requests, operation)
 end
 
 -- Whether what is sent is several requests.
-function M.is_list(request)
+local function is_list(request)
   return type(request) == "table" and type(request[1]) == "table"
 end
+
+M.is_list = is_list
 
 -- Sends a request, or a list of requests in parallel, as one transaction each of the operation {operation = "name"}.
 -- Gives the connector's result; or nil, message, class, response. For a list: the list of results, with
 -- {error, class, response} in the place of each that failed.
 function Sut:send(request, options)
   local operation = options and options.operation or M.DEFAULT_OPERATION
-  if M.is_list(request) then
+  if is_list(request) then
     return send_parallel(self, request, operation)
   end
   return send_one(self, request, operation)
@@ -98,8 +101,8 @@ end
 -- Closes the transaction that an error inside the connector left open.
 function Sut:_abort(message)
   if self._open and self._load then
-    core.close_tx(self._load._handle, self._open, self._load:_failed("workload", message))
-    self._open = nil
+    close_tx(self._load._handle, self._open, self._load:_failed("workload", message))
+    self._open = false
     return true
   end
 end
@@ -200,9 +203,13 @@ end
 -- A function that makes contexts for the runners of a load: of the run with that number, or -1.
 function M.of_load(spec, load, shared)
   local ctx_class = class_of(shared_part(spec, shared))
-  local sut_class = { __index = setmetatable({ _connector = spec.connector, _load = load }, Sut) }
+  local part = { _connector = spec.connector, _load = load }
+  for name, method in pairs(Sut) do -- found at the first look, which compiled code does again for each request
+    part[name] = method
+  end
+  local sut_class = { __index = part }
   return function(run)
-    local sut = setmetatable({ _run = run, _open = nil }, sut_class)
+    local sut = setmetatable({ _run = run, _open = false }, sut_class)
     return setmetatable({ sut = sut, index = nil, intended_ns = nil }, ctx_class)
   end
 end

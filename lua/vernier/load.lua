@@ -19,6 +19,7 @@ local Load = {}
 Load.__index = Load
 
 local huge = math.huge
+local clock_now, take, release, queued_of = scheduler.now, core.take, core.release, core.queued
 local SECOND = 1e9
 -- A turn of the loop executes due runs for at most so long before the network gets its turn.
 local BUDGET_NS = 200e3
@@ -43,17 +44,37 @@ local function run_failed(load, sut, run, text)
   end
 end
 
+-- Asks a feedback controller once; true if it permitted a run. Whoever gets true may ask again.
+local function permit_one(self)
+  local handle, controller, spec = self._handle, self._controller, self._spec
+  local due, again = controller.run(controller, self._controller_ctx, self._index, self._stats,
+    clock_now() - self._start_ns)
+  if not due then
+    self._ask_at = again and self._start_ns + again or huge
+    self._done = due == false
+    self._fed = self._done
+    return false
+  end
+  -- A run's index is unique over all workers.
+  if core.permit(handle, self._index * spec.workers + spec.worker, due) ~= 0 then
+    self._fed, self._ask_at = true, huge
+    return false
+  end
+  self._index, self._ask_at = self._index + 1, 0
+  return true
+end
+
 -- The run is over (-1: there was none); the next one that is due, or a negative code.
 local function next_run(load, handle, sut)
   local run = sut._run
   if run >= 0 then
     sut._run = -1
-    core.release(handle, run)
-    if load._feedback and not load._fed and core.queued(handle) < FEED_HIGH then
-      load:_permit_one() -- the pacer asks for more in its turn: a loop in here would not be compiled
+    release(handle, run)
+    if load._feedback and not load._fed and queued_of(handle) < FEED_HIGH then
+      permit_one(load) -- the pacer asks for more in its turn: a loop in here would not be compiled
     end
   end
-  return core.take(handle)
+  return take(handle)
 end
 
 -- (A variable that holds the record while the run waits would be an object for each run.)
@@ -78,7 +99,8 @@ local function runner(load, run)
         return
       end
     else
-      load._idle[#load._idle + 1] = co
+      local n = load._n_idle + 1
+      load._idle[n], load._n_idle = co, n
       coroutine.yield()
     end
   end
@@ -130,29 +152,9 @@ function Load:_feed_global()
   self._index = index
 end
 
--- Asks a feedback controller once; true if it permitted a run. Whoever gets true may ask again.
-function Load:_permit_one()
-  local handle, controller, spec = self._handle, self._controller, self._spec
-  local due, again = controller.run(controller, self._controller_ctx, self._index, self._stats,
-    scheduler.now() - self._start_ns)
-  if not due then
-    self._ask_at = again and self._start_ns + again or huge
-    self._done = due == false
-    self._fed = self._done
-    return false
-  end
-  -- A run's index is unique over all workers.
-  if core.permit(handle, self._index * spec.workers + spec.worker, due) ~= 0 then
-    self._fed, self._ask_at = true, huge
-    return false
-  end
-  self._index, self._ask_at = self._index + 1, 0
-  return true
-end
-
 -- As many as it permits now: its answer depends on what has finished meanwhile.
 function Load:_feed_feedback()
-  while not self._fed and core.queued(self._handle) < FEED_HIGH and self:_permit_one() do -- luacheck: ignore
+  while not self._fed and core.queued(self._handle) < FEED_HIGH and permit_one(self) do -- luacheck: ignore
   end
 end
 
@@ -169,11 +171,10 @@ function Load:_controller_failed(err)
 end
 
 function Load:_resume_runner()
-  local idle = self._idle
-  local n = #idle
-  local co = idle[n]
-  if co then
-    idle[n] = nil
+  local idle, n = self._idle, self._n_idle
+  if n > 0 then
+    local co = idle[n]
+    idle[n], self._n_idle = nil, n - 1
     scheduler.resume(co)
   else
     scheduler.spawn(runner, self, -1)
@@ -374,8 +375,9 @@ function M.new(spec)
   local self = setmetatable({
     _spec = spec, _handle = handle, _stats = core.stats(handle), _controller_ctx = controller_ctx,
     _workload = spec.workload, _controller = spec.controller,
-    _runs = core.runs(handle), _txs = {}, _idle = {}, _operations = {}, _classes = {}, _errors = {}, _n_errors = 0, _shared = {},
-    _ask_at = huge, _end_ns = huge, _start_ns = 0,
+    _runs = core.runs(handle), _txs = {}, _idle = {}, _n_idle = 0, _operations = {}, _classes = {}, _errors = {}, _n_errors = 0,
+    _shared = {},
+    _closed = false, _fed = false, _ask_at = huge, _end_ns = huge, _start_ns = 0,
     _key_sent = {}, _key_over = {},
   }, Load)
   rate.attach(controller_ctx, services_of(self))

@@ -12,10 +12,11 @@ local M = { now = loop.now }
 local SPAN = 2 ^ 20
 local huge = math.huge
 local create, resume, yield = coroutine.create, coroutine.resume, coroutine.yield
+local type = type -- of functions in locals compiled code knows what they are, and looks for none
 
 local state = loop.state
 local waiter, generation = {}, {} -- by index: coroutine or function; current generation
-local persistent = {} -- by index
+local persistent = {} -- by index: true or false. (Setting what is nil to nil would make room for it, each time.)
 local decoders, decoded_for = {}, {} -- by index: what wait was given
 local free, n_free, n_tags = {}, 0, 0
 local ready, n_ready = {}, 0 -- {co, a, b, c} quadruples, flat
@@ -39,22 +40,24 @@ function M.tag()
     if index >= SPAN then
       error("more than 2^20 operations wait at once")
     end
-    generation[index] = 0
+    generation[index], persistent[index] = 0, false
   end
   return generation[index] * SPAN + index
 end
 
 -- Ends a tag: its events are stale from now on.
-function M.forget(tag)
+local function forget(tag)
   local index = tag % SPAN
   if generation[index] == (tag - index) / SPAN then
     generation[index] = generation[index] + 1
     waiter[index] = nil
-    persistent[index] = nil
+    persistent[index] = false
     n_free = n_free + 1
     free[n_free] = index
   end
 end
+
+M.forget = forget
 
 local guards = setmetatable({}, { __mode = "k" }) -- coroutine -> who is told when it fails
 
@@ -103,7 +106,7 @@ local function dispatch(i)
   if persistent[index] then
     return who(state.events[i])
   end
-  M.forget(tag)
+  forget(tag)
   if type(who) == "function" then
     return who(state.events[i])
   end
@@ -249,7 +252,7 @@ function M.wake_key(key, value, at_ns)
   keyed[key] = nil
   at_ns = at_ns or loop.now()
   for i = 1, #list do
-    M.forget(list[i].timer)
+    forget(list[i].timer)
     M.resume_later(list[i].co, value, at_ns)
   end
   return #list

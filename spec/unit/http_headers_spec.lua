@@ -53,6 +53,10 @@ describe("headers", function()
       assert.are.equal("3", seen(client, headers)["x-b"])
       headers["X-A"] = nil
       assert.is_nil(seen(client, headers)["x-a"])
+      headers["X-B"], headers["X-C"] = nil, 3
+      assert.are.same({ nil, "3" }, { seen(client, headers)["x-b"], seen(client, headers)["x-c"] })
+      headers["X-C"] = nil
+      assert.is_nil(seen(client, headers)["x-c"])
     end)
   end)
 

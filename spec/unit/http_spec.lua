@@ -39,6 +39,23 @@ describe("the HTTP client and an honest server", function()
     end)
   end)
 
+  it("sends no path that is more than a path, wherever it is so", function()
+    with_client(echo.port, function(client)
+      local path = "/0123456789abcdefghi"
+      for at = 2, #path do
+        for _, byte in ipairs({ 0, 10, 13, 32, 127 }) do
+          local bad = path:sub(1, at - 1) .. string.char(byte) .. path:sub(at + 1)
+          local ok, message = pcall(get, client, bad)
+          assert.is_false(ok)
+          assert.is_truthy(tostring(message):find("is not a path", 1, true))
+        end
+        local good = path:sub(1, at - 1) .. "\33\126\128\255\161" .. path:sub(at + 1)
+        assert.are.equal("GET " .. good .. " ", assert(get(client, good)).body)
+      end
+      assert.is_false((pcall(get, client, "")))
+    end)
+  end)
+
   it("takes responses without a body", function()
     with_client(echo.port, function(client)
       local r = assert(client:request({ method = "HEAD", path = "/a" }))

@@ -48,6 +48,12 @@ describe("json.encode", function()
     assert.are.equal('"<script><\\/script>"', encode("<script></script>"))
     assert.are.equal('"\\u0000"', encode("\0"))
     assert.are.equal('{"<\\/k": 1}', encode({ ["</k"] = 1 }))
+    for byte = 0, 127 do
+      local c = string.char(byte)
+      local text, plain = encode(("a"):rep(50) .. c), '"' .. ("a"):rep(50) .. c .. '"'
+      assert.are.equal(("a"):rep(50) .. c, cjson.decode(text))
+      assert.are.equal(byte >= 32 and byte ~= 34 and byte ~= 92 and byte ~= 127, text == plain)
+    end
   end)
 
   it("writes valid UTF-8 whatever comes in", function()

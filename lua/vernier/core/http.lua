@@ -5,6 +5,8 @@ local C, ffi = core.C, core.ffi
 
 local M = {}
 
+local text_of = ffi.string
+
 local DEFAULTS = {
   connect_timeout_ns = 10e9,
   request_timeout_ns = 30e9,
@@ -55,7 +57,7 @@ end
 
 -- The message of a failure to resolve.
 function M.text(event)
-  return ffi.string(event.data, event.len)
+  return text_of(event.data, event.len)
 end
 
 local known_id, known_head -- of the answer before: mostly it is the same again
@@ -63,7 +65,7 @@ local known_id, known_head -- of the answer before: mostly it is the same again
 local function head_of(event)
   local id = event.head_id
   if id == 0 or id ~= known_id then
-    known_id, known_head = id, ffi.string(event.head, event.head_len)
+    known_id, known_head = id, text_of(event.head, event.head_len)
   end
   return known_head
 end
@@ -71,7 +73,7 @@ end
 -- What a RESPONSE event says: HTTP status, body, header lines, sent_ns (0: never), at_ns; of a failure nil, message, nil,
 -- sent_ns, at_ns and its class: resolve, connect, tls, timeout, reset or protocol.
 function M.response(event)
-  local body = ffi.string(event.data, event.len)
+  local body = text_of(event.data, event.len)
   if event.status < 0 then
     return nil, body, nil, event.sent_ns, event.at_ns, core.class(event.status)
   end
