@@ -191,6 +191,23 @@ describe("requests to the connector ethereum", function()
     end
   end)
 
+  it("are confirmed where the node refuses every batch, which it gets one of from each process", function()
+    for _, case in ipairs({ { "url", "error" }, { "url", "status", "receipt" }, { "ws", "error", "receipt" }, { "url", "first" },
+      { "ws", "first", "receipt" } }) do
+      local proxy = servers.rpc_proxy(node.port, "refuses=" .. case[2])
+      local more = "  confirmation: %s\n  confirmationTimeout: 8s\n  pollInterval: %s\n"
+      local tests, _, output = run({ urls = proxy[case[1]], more = more:format(case[3] or "subscription", case[3] and "100ms" or "1s"), rounds = {
+        { number = 60, tps = 20, code = 'ctx.sut:send({ contract = "bank", verb = "set", args = { ctx.index, 1 } })' } } })
+      assert.are.same({ 60, 0 }, { tests[1].ok, tests[1].failed }, table.concat(case, " ") .. output)
+      local n = 0
+      for _, line in ipairs(proxy.messages()) do
+        n = n + (line:find("^%[") and 1 or 0)
+      end
+      assert.is_true(n >= 1 and n <= 2, n .. " batches")
+      proxy.stop()
+    end
+  end)
+
   it("take turns over several URLs", function()
     local one, other = servers.rpc_proxy(node.port), servers.rpc_proxy(node.port)
     local more = "  accountsPerWorker: 2\n  fundPerAccount: 1000000000000000001\n"

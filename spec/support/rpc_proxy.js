@@ -4,6 +4,7 @@
 //
 //   no-batches     a batch of transactions or calls is refused, with one error for all of it
 //   max-batch=N    so is one of more than N
+//   refuses=HOW    every batch is: by error: that error; status: a status 400 (HTTP); first: the error goes to the first of its calls
 //   holds          as a node that holds accounts and that anvil is not: personal_unlockAccount is answered with true, and over a
 //                  WebSocket an eth_sendTransaction waits until the one before has been answered: anvil gives the same nonce to
 //                  some of those that come at once
@@ -14,6 +15,7 @@ const { WebSocket, WebSocketServer } = require('ws');
 
 const [target, log, ...options] = process.argv.slice(2);
 const max_batch = options.includes('no-batches') ? 0 : Number((options.find((o) => o.startsWith('max-batch=')) || '=Infinity').split('=')[1]);
+const refuses = (options.find((o) => o.startsWith('refuses=')) || '=').split('=')[1];
 const holds = options.includes('holds');
 const agent = new http.Agent({ keepAlive: true });
 
@@ -28,6 +30,10 @@ function is_load(message) {
 
 // What is answered here, or undefined.
 function own_answer(message) {
+  if (refuses && Array.isArray(message)) {
+    const answer = { jsonrpc: '2.0', id: null, error: { code: -32600, message: 'batch requests are not supported' } };
+    return JSON.stringify(refuses === 'first' ? [{ ...answer, id: message[0].id }] : answer);
+  }
   if (is_load(message) && message.length > max_batch) {
     const error = max_batch === 0 ? { code: -32600, message: 'batch requests are not supported' }
       : { code: -32005, message: 'batch of ' + message.length + ' exceeds the limit of ' + max_batch };
@@ -46,6 +52,7 @@ const server = http.createServer((request, response) => {
     const message = JSON.parse(body);
     note(message);
     const own = own_answer(message);
+    if (own && refuses === 'status') return response.writeHead(400, { 'Content-Type': 'text/plain' }).end('no batches');
     if (own) return response.end(own);
     const forward = http.request({ port: target, host: '127.0.0.1', agent, method: 'POST', headers: { 'Content-Type': 'application/json' } }, (answer) => {
       response.writeHead(answer.statusCode, { 'Content-Type': 'application/json' });
