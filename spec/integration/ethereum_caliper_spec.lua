@@ -3,7 +3,6 @@
 -- stand in for them, with the ABI of the network files. The start commands, which want Docker, are left out.
 local bench = require("spec.support.bench")
 local cjson = require("cjson")
-local servers = require("spec.support.http_servers")
 local support = require("spec.support")
 local chain = require("spec.support.chain")(support)
 
@@ -104,7 +103,7 @@ describe("Caliper's sample", function()
   end)
 
   it("simple runs with the network file of geth, whose accounts the node holds", function()
-    local proxy = servers.rpc_proxy(node.port, "holds")
+    local proxy = chain.proxy(node, "holds")
     local dir = workspace("benchmarks/scenario/simple/config.yaml", "networks/ethereum/1node-clique/networkconfig.json", proxy.ws)
     local tests, output = run(dir)
     assert_simple(tests, output, dir)

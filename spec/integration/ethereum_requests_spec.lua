@@ -2,7 +2,6 @@
 -- integers of all sizes, several URLs, batches. What comes by is counted by a proxy in another process.
 local bench = require("spec.support.bench")
 local cjson = require("cjson")
-local servers = require("spec.support.http_servers")
 local support = require("spec.support")
 local chain = require("spec.support.chain")(support)
 
@@ -146,7 +145,7 @@ describe("requests to the connector ethereum", function()
 
   it("go out in batches where they are to, of the size and after the time that is wanted", function()
     for _, transport in ipairs({ "url", "ws" }) do
-      local proxy = servers.rpc_proxy(node.port)
+      local proxy = chain.proxy(node)
       local tests = run({ urls = proxy[transport], more = "  batching: {size: 10, wait: 100ms}\n", rounds = {
         { number = 1, code = [[ local list = {}
           for i = 1, 25 do list[i] = { contract = "bank", verb = "set", args = { i, i } } end
@@ -178,7 +177,7 @@ describe("requests to the connector ethereum", function()
       write(ctx.sut:send({ contract = "bank", verb = "set", args = { 1, 1 } }).status) ]]
     for option, why in pairs({ ["no-batches"] = "batch requests are not supported", ["max-batch=2"] = "batch of 3 exceeds the limit of 2" }) do
       for _, transport in ipairs({ "url", "ws" }) do
-        local proxy = servers.rpc_proxy(node.port, option)
+        local proxy = chain.proxy(node, option)
         local tests, noted, output = run({ urls = proxy[transport], more = "  batching: {size: 3, wait: 50ms}\n", rounds = {
           { number = 2, tps = 1, code = SEND } } })
         assert.are.same({ 2, 6 }, { tests[1].ok, tests[1].failed }, output)
@@ -191,8 +190,25 @@ describe("requests to the connector ethereum", function()
     end
   end)
 
+  it("are confirmed where the node refuses every batch, which it gets one of from each process", function()
+    for _, case in ipairs({ { "url", "error" }, { "url", "status", "receipt" }, { "ws", "error", "receipt" }, { "url", "first" },
+      { "ws", "first", "receipt" } }) do
+      local proxy = chain.proxy(node, "refuses=" .. case[2])
+      local more = "  confirmation: %s\n  confirmationTimeout: 8s\n  pollInterval: %s\n"
+      local tests, _, output = run({ urls = proxy[case[1]], more = more:format(case[3] or "subscription", case[3] and "100ms" or "1s"), rounds = {
+        { number = 60, tps = 20, code = 'ctx.sut:send({ contract = "bank", verb = "set", args = { ctx.index, 1 } })' } } })
+      assert.are.same({ 60, 0 }, { tests[1].ok, tests[1].failed }, table.concat(case, " ") .. output)
+      local n = 0
+      for _, line in ipairs(proxy.messages()) do
+        n = n + (line:find("^%[") and 1 or 0)
+      end
+      assert.is_true(n >= 1 and n <= 2, n .. " batches")
+      proxy.stop()
+    end
+  end)
+
   it("take turns over several URLs", function()
-    local one, other = servers.rpc_proxy(node.port), servers.rpc_proxy(node.port)
+    local one, other = chain.proxy(node), chain.proxy(node)
     local more = "  accountsPerWorker: 2\n  fundPerAccount: 1000000000000000001\n"
     local tests, _, output = run({ urls = ("[%s, %s]"):format(one.url, other.ws), more = more, rounds = {
       { number = 20, tps = 100, code = 'ctx.sut:send({ contract = "bank", verb = "set", args = { 1, 1 } })' },

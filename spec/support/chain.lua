@@ -75,12 +75,23 @@ return function(support)
     end)
   end
 
-  -- What stands before a node and spoils what it is told to (spec/support/chain_proxy.js), as a node.
-  function M.proxy(node)
+  -- What stands before a node (spec/support/chain_proxy.js, with its options), as a node: messages() is what has come by,
+  -- count(method) how many requests for it.
+  function M.proxy(node, ...)
     local port = support.free_port()
-    return start("the proxy", { "node", "spec/support/chain_proxy.js", node.url, tostring(port) }, port, function()
+    local proxy = start("the proxy", { "node", "spec/support/chain_proxy.js", node.url, tostring(port), ... }, port, function()
       return true
     end)
+
+    function proxy.messages()
+      return proxy.rpc("proxy_messages")
+    end
+
+    function proxy.count(method)
+      local _, n = table.concat(proxy.messages(), "\n"):gsub("%f[%w_]" .. method .. "%f[^%w_]", "")
+      return n
+    end
+    return proxy
   end
 
   -- Another client uses an account of the wallet: see spec/support/chain_client.js. The hashes.

@@ -81,27 +81,6 @@ function M.rpc_server(port, socket)
   return server
 end
 
--- spec/support/rpc_proxy.js before the node at that port, with its options: messages() is what has come by, count(method) how
--- many requests for it.
-function M.rpc_proxy(port, ...)
-  local log = support.tmpdir() .. "/messages"
-  support.write_file(log, "")
-  local server = start({ "node", "spec/support/rpc_proxy.js", tostring(port), log, ... })
-  server.ws = server.url:gsub("^http", "ws")
-  function server.messages()
-    local list = {}
-    for line in io.lines(log) do
-      list[#list + 1] = line
-    end
-    return list
-  end
-  function server.count(method)
-    local _, n = table.concat(server.messages(), "\n"):gsub("%f[%w_]" .. method .. "%f[^%w_]", "")
-    return n
-  end
-  return server
-end
-
 -- Sends texts, waits numbers (ms), ends with cjson.null; gives all that came back. See spec/support/raw_client.js.
 function M.raw_client(port, steps, seconds)
   return support.run({ "node", "spec/support/raw_client.js", tostring(port), cjson.encode(steps), tostring(seconds or 5) }).stdout

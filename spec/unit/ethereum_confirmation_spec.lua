@@ -82,8 +82,11 @@ local function new_chain()
     return result or require("vernier.json").null
   end
 
-  function chain.call(_, method, params, _, _, read)
+  function chain.call(_, method, params, _, stamp, read)
     scheduler.sleep(MS)
+    if stamp then
+      stamp.finished_ns = scheduler.now()
+    end
     return answer(method, params, read)
   end
 

@@ -413,6 +413,28 @@ describe("a JSON-RPC client with a connection", function()
     end)
   end)
 
+  it("takes an error for no call for that of the only batch, and the calls beside it go on", function()
+    with({ url = server.urls.websocket, reconnect = false }, function(client)
+      local value
+      scheduler.spawn(function()
+        value = client:call("later", { 30, "value" })
+      end)
+      local outcomes = assert(client:batch({ { "echo" }, { "nobody", { { code = -32600, message = "no batches" } } } }))
+      assert.are.same({ "no batches", "no batches" }, { outcomes[1].error.message, outcomes[2].error.message })
+      await(function() return value end, "the call beside it")
+      assert.are.equal("value", value)
+      local failed = {} -- of two batches nobody knows which it is
+      for i, method in ipairs({ "nobody", "echo" }) do
+        scheduler.spawn(function()
+          failed[i] = client:batch({ { "echo" }, { method, { { code = 1, message = "who?" } } } })[1].error
+        end)
+      end
+      await(function() return failed[1] and failed[2] end, "both to fail")
+      fails("protocol", "an error for no call", nil, failed[1])
+      fails("protocol", "an error for no call", nil, failed[2])
+    end)
+  end)
+
   it("ignores answers to no call", function()
     with({ url = server.urls.websocket }, function(client)
       fails("timeout", "", client:call("other", nil, 50 * MS))

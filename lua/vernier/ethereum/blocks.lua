@@ -3,6 +3,7 @@
 -- its owner hears which blocks are gone before it gets those that have taken their place.
 --
 -- A block is {hash, parentHash, baseFeePerGas (nil: none), transactions = list of their hashes}, all as texts.
+local batches = require("vernier.ethereum.batches")
 local failures = require("vernier.ethereum.failure")
 local json = require("vernier.core.json")
 local rpc = require("vernier.json_rpc.message")
@@ -10,7 +11,7 @@ local scheduler = require("vernier.scheduler")
 
 local M = {}
 
-local AT_ONCE = 16 -- requests in a batch
+local AT_ONCE = 16 -- blocks that are asked for
 local HASHES_KEPT = 256 -- blocks in which a reorganisation is noticed
 
 local Blocks = {}
@@ -64,7 +65,7 @@ local function fetch(self, from, to)
   for number = from, to do
     requests[#requests + 1] = { "eth_getBlockByNumber", ('["0x%x",false]'):format(number) }
   end
-  local outcomes, failure = self._endpoint:batch(requests, nil, self._stamp, read_block)
+  local outcomes, failure = batches.ask(self._endpoint, requests, self._stamp, read_block)
   return outcomes, failure, self._stamp.finished_ns
 end
 

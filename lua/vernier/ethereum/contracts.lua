@@ -2,8 +2,7 @@
 local abi = require("vernier.ethereum.abi")
 local account = require("vernier.ethereum.account")
 local cjson = require("cjson")
-local near = require("vernier.near")
-local options = require("vernier.options")
+local named = require("vernier.ethereum.named")
 local quantity = require("vernier.ethereum.quantity")
 local sorted = require("vernier.sorted")
 local word = require("vernier.core.word")
@@ -54,16 +53,7 @@ end
 
 -- A convert function of vernier.options: contracts by name.
 function M.check(contracts)
-  local checked = {}
-  for _, name in ipairs(sorted(contracts)) do
-    local entry, problems = options.check(M.OPTIONS, contracts[name])
-    local message = not entry and options.describe_all(problems) or entry and lack(entry)
-    if message then
-      return nil, ('has an entry "%s" that cannot be used: %s'):format(name, message)
-    end
-    checked[name] = entry
-  end
-  return checked
+  return named.check("an entry", contracts, M.OPTIONS, lack)
 end
 
 local function misshapen(file)
@@ -126,8 +116,7 @@ end
 
 -- What is wrong with a name, for contracts by name.
 function M.unknown(contracts, name)
-  local hint = near.hint_or_known(tostring(name), sorted(contracts))
-  return ('no contract "%s" in the network file%s'):format(tostring(name), hint and " (" .. hint .. ")" or "")
+  return named.unknown("contract", contracts, name)
 end
 
 return M

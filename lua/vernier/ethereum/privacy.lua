@@ -5,10 +5,8 @@
 --                                                                       by its management contract
 --
 -- Keys are those of enclaves: 32 bytes in base64, none of them secret.
-local near = require("vernier.near")
-local options = require("vernier.options")
+local named = require("vernier.ethereum.named")
 local private_transaction = require("vernier.ethereum.private_transaction")
-local sorted = require("vernier.sorted")
 
 local M = {}
 
@@ -40,7 +38,7 @@ local function lack(group)
   end
 end
 
-local function with_id(group)
+local function set_id(group)
   if group.privateFor then
     local members = { group.privateFrom }
     for i, key in ipairs(group.privateFor) do
@@ -50,21 +48,15 @@ local function with_id(group)
   else
     group.id = group.privacyGroupId
   end
-  return group
 end
 
 -- A convert function of vernier.options: groups by name, with their `id` (base64).
 function M.check(groups)
-  local checked = {}
-  for _, name in ipairs(sorted(groups)) do
-    local group, problems = options.check(M.OPTIONS, groups[name])
-    local message = not group and options.describe_all(problems) or group and lack(group)
-    if message then
-      return nil, ('has a group "%s" that cannot be used: %s'):format(name, message)
-    end
-    checked[name] = with_id(group)
+  local checked, message = named.check("a group", groups, M.OPTIONS, lack)
+  for _, group in pairs(checked or {}) do
+    set_id(group)
   end
-  return checked
+  return checked, message
 end
 
 -- What is wrong with a name, for groups by name.
@@ -72,8 +64,7 @@ function M.unknown(groups, name)
   if type(name) ~= "string" then
     return "privacy has to be the name of a group of the network file, not a " .. type(name)
   end
-  local hint = near.hint_or_known(name, sorted(groups))
-  return ('no privacy group "%s" in the network file%s'):format(name, hint and " (" .. hint .. ")" or "")
+  return named.unknown("privacy group", groups, name)
 end
 
 return M

@@ -152,10 +152,7 @@ function Sender:send(to, data, _, gas, tx)
     entry, message, class = await(self, entry, tx)
   end
   if nonce then
-    self._nonces:settled(nonce, class)
-  end
-  if entry and entry.status == 0 then
-    self._nonces:doubt()
+    self._nonces:settled(nonce, class or entry.status == 0 and "reverted" or nil)
   end
   return entry, message, class
 end

@@ -1,12 +1,13 @@
--- Receipts of transactions as a node gives them: those of a block at once, or one by one in batches. Of each there is what is
+-- Receipts of transactions as a node gives them: those of a block at once, or those of chosen ones. Of each there is what is
 -- looked at alone: {transactionHash, blockHash, blockNumber, status, gasUsed, contractAddress (nil: none was created)}, as texts.
+local batches = require("vernier.ethereum.batches")
 local failures = require("vernier.ethereum.failure")
 local json = require("vernier.core.json")
 local node = require("vernier.ethereum.node")
 
 local M = {}
 
-local AT_ONCE = 100 -- requests in a batch
+local AT_ONCE = 100 -- that are asked for
 
 local read = json.reader({ "transactionHash", "blockHash", "blockNumber", "status", "gasUsed", "contractAddress" })
 
@@ -23,7 +24,7 @@ local function batch_of(self, hashes, first)
   for i = first, math.min(first + AT_ONCE - 1, #hashes) do
     requests[#requests + 1] = { "eth_getTransactionReceipt", '["' .. hashes[i] .. '"]' }
   end
-  return self._endpoint:batch(requests, nil, self._stamp, read)
+  return batches.ask(self._endpoint, requests, self._stamp, read)
 end
 
 -- A list with holes where there is none (yet), and when the last of them came; or nil and a failure.

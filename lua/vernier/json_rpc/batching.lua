@@ -21,14 +21,16 @@ local function finish(waiting, stamp, result, failure)
   scheduler.resume_later(waiting.co, result, failure)
 end
 
--- Some servers give the error of a whole batch to its first request, and nothing to the others.
-local function refusal(outcomes)
+-- The failure of a batch as a whole, or nil. It is that of each of its calls; or, with some servers, of the first, and there is
+-- no answer to the others.
+function M.refusal(outcomes)
   local first = outcomes[1].error
   if not first or first.class ~= "rpc" then
     return nil
   end
   for i = 2, #outcomes do
-    if not outcomes[i].error or outcomes[i].error.class ~= "protocol" then
+    local failure = outcomes[i].error
+    if not failure or failure ~= first and failure.class ~= "protocol" then
       return nil
     end
   end
@@ -44,7 +46,7 @@ local function send(queue, list)
     return
   end
   local outcomes, failure = queue.endpoint:batch(list, nil, stamp)
-  failure = failure or refusal(outcomes)
+  failure = failure or M.refusal(outcomes)
   for i = 1, #list do
     if failure then
       finish(list[i], stamp, nil, failure)

@@ -174,13 +174,35 @@ local function notify(self, method, at_ns)
   end
 end
 
--- An error without an id: that of the only call, if there is only one.
+local function end_batch(self, batch, failure)
+  for slot in pairs(batch.index) do
+    settle(self, slot, scheduler.resume_later, nil, failure)
+  end
+end
+
+-- The batch in flight; nil where there is none, or more than one.
+local function only_batch(self)
+  local only
+  for slot = 0, self._n_slots - 1 do
+    local batch = self._batch[slot]
+    if batch and only and batch ~= only then
+      return nil
+    end
+    only = batch or only
+  end
+  return only
+end
+
+-- An error without an id: that of the only call, or of the only batch, since what refuses a batch as a whole has no id to name.
 local function take_anonymous(self)
   local failure = message.error_of()
-  if self._n_calls ~= 1 then
+  local batch = only_batch(self)
+  if self._n_calls == 1 then
+    return fail_all(self, failure)
+  elseif not batch then
     return distrust(self, "an error for no call: " .. tostring(failure))
   end
-  fail_all(self, failure)
+  end_batch(self, batch, failure)
 end
 
 local function take_answer(self, kind, id, at_ns)
@@ -195,13 +217,6 @@ local function take_answer(self, kind, id, at_ns)
   set_stamps(self, slot, at_ns)
   settle(self, slot, scheduler.resume, message.outcome(kind, self._read[slot]))
   return batch
-end
-
--- The answer to a batch is one array: what is not in it does not come.
-local function end_batch(self, batch)
-  for slot in pairs(batch.index) do
-    settle(self, slot, scheduler.resume_later, nil, message.failure("protocol", "no answer to it in the batch's answer"))
-  end
 end
 
 local BRACKET = ("["):byte()
@@ -224,7 +239,8 @@ local function take_message(self, data, len, at_ns)
   if not at then
     distrust(self, kind)
   elseif batch and data[0] == BRACKET then
-    end_batch(self, batch)
+    -- The answer to a batch is one array: what is not in it does not come.
+    end_batch(self, batch, message.failure("protocol", "no answer to it in the batch's answer"))
   end
 end
 
