@@ -50,11 +50,16 @@ describe("Caliper's sample", function()
 
   local node, codes
 
+  local function started(...)
+    local new = chain.anvil({ ... })
+    assert(new.rpc("anvil_setBalance", DEPLOYER, MONEY) == cjson.null)
+    assert(new.rpc("anvil_setBalance", HELD, MONEY) == cjson.null)
+    assert(new.rpc("anvil_impersonateAccount", HELD) == cjson.null)
+    return new
+  end
+
   setup(function()
-    node, codes = chain.anvil({ "-b", "0.3" }), bytecodes()
-    assert(node.rpc("anvil_setBalance", DEPLOYER, MONEY) == cjson.null)
-    assert(node.rpc("anvil_setBalance", HELD, MONEY) == cjson.null)
-    assert(node.rpc("anvil_impersonateAccount", HELD) == cjson.null)
+    node, codes = started("-b", "0.3"), bytecodes()
   end)
 
   teardown(function()
@@ -80,17 +85,17 @@ describe("Caliper's sample", function()
     return support.summary(dir).tests, r.stdout .. r.stderr
   end
 
-  local function state(output, name, dir, ...)
+  local function state(at, output, name, dir, ...)
     local address = output:match("contract " .. name .. " is at (0x%x+)")
-    return chain.state(node, ("%s/src/ethereum/%s"):format(dir, name == "ERC20" and "ERC-20/ERC-20.json" or "simple/simple.json"), address, ...)
+    return chain.state(at, ("%s/src/ethereum/%s"):format(dir, name == "ERC20" and "ERC-20/ERC-20.json" or "simple/simple.json"), address, ...)
   end
 
-  local function assert_simple(tests, output, dir)
+  local function assert_simple(at, tests, output, dir)
     for i, label in ipairs({ "open", "query", "transfer" }) do
       bench.conserved(tests[i])
       assert.are.same({ label, i < 3 and 1000 or 50 }, { tests[i].label, tests[i].ok }, output)
     end
-    local seen = state(output, "simple", dir, "query", "account-999")
+    local seen = state(at, output, "simple", dir, "query", "account-999")
     assert.are.same({ open = { ok = 1000, reverted = 0 }, transfer = { ok = 50, reverted = 0 } }, seen.methods)
     assert.are.equal(0, tonumber(seen.queries[1]) % 100)
   end
@@ -98,26 +103,30 @@ describe("Caliper's sample", function()
   it("simple runs with the network file of Besu", function()
     local dir = workspace("benchmarks/scenario/simple/config.yaml", "networks/besu/1node-clique/networkconfig.json", node.ws)
     local tests, output = run(dir)
-    assert_simple(tests, output, dir)
+    assert_simple(node, tests, output, dir)
     assert.is_nil(output:find("warning", 1, true), output)
   end)
 
   it("simple runs with the network file of geth, whose accounts the node holds", function()
-    local proxy = chain.proxy(node, "holds")
+    local holding = started("--no-mining")
+    local proxy = chain.proxy(holding, "holds=300")
+    finally(function()
+      proxy.stop()
+      holding.stop()
+    end)
     local dir = workspace("benchmarks/scenario/simple/config.yaml", "networks/ethereum/1node-clique/networkconfig.json", proxy.ws)
     local tests, output = run(dir)
-    assert_simple(tests, output, dir)
+    assert_simple(holding, tests, output, dir)
     assert.are.equal(1051, proxy.count("eth_sendTransaction"))
     assert.is_true(proxy.count("personal_unlockAccount") >= 2)
     assert.is_true(proxy.count("eth_estimateGas") >= 1000) -- "open" has no limit in it
-    proxy.stop()
   end)
 
   it("ERC-20 runs with the network file of Besu", function()
     local dir = workspace("benchmarks/scenario/ERC-20/config.yaml", "networks/besu/1node-clique/erc20networkconfig.json", node.ws)
     local tests, output = run(dir)
     assert.are.equal(50, tests[1].ok, output)
-    local seen = state(output, "ERC20", dir, "balanceOf", DEPLOYER)
+    local seen = state(node, output, "ERC20", dir, "balanceOf", DEPLOYER)
     assert.are.same({ transfer = { ok = 50, reverted = 0 } }, seen.methods)
     assert.are.equal("999950", seen.queries[1])
   end)

@@ -5,9 +5,10 @@
 //   max-batch=N    so is one of more than N
 //   refuses=HOW    every batch is: error: with one error for all of it; first: that goes to the first of its calls; status: with a
 //                  status 400 (HTTP)
-//   holds          as a node that holds accounts and that anvil is not: personal_unlockAccount is answered with true, and over a
-//                  WebSocket an eth_sendTransaction waits until the one before has been answered: anvil gives the same nonce to
-//                  some of those that come at once
+//   holds=MS       as a node that holds accounts and that anvil is not: personal_unlockAccount is answered with true; over a
+//                  WebSocket an eth_sendTransaction waits until the one before has been answered, because anvil gives the same
+//                  nonce to some of those that come at once; and a block is mined so often (by evm_mine), between two of them:
+//                  of those that come while it mines anvil never mines some
 //
 // Commands are calls of their own:
 //   proxy_spoil [{method, skip, times, raw | error | hush}…]: after `skip` calls of that method so many (without times: all) get the
@@ -24,7 +25,7 @@ const [target, port, ...options] = process.argv.slice(2);
 const value_of = (name) => (options.find((o) => o.startsWith(name + '=')) || '').split('=')[1];
 const refuses = value_of('refuses');
 const maxBatch = options.includes('no-batches') ? 0 : Number(value_of('max-batch') || Infinity);
-const holds = options.includes('holds');
+const holds = value_of('holds');
 const agent = new http.Agent({ keepAlive: true });
 const messages = [];
 let rules = [];
@@ -109,6 +110,11 @@ const server = http.createServer((request, response) => {
 
 // ---- WebSocket ----
 
+let turn = Promise.resolve(); // the end of what comes before the next eth_sendTransaction
+if (holds) setInterval(() => {
+  turn = turn.then(() => new Promise((resolve) => forward(envelope(1, { method: 'evm_mine', params: [] }), resolve)));
+}, Number(holds));
+
 sockets = new WebSocketServer({ server });
 sockets.on('connection', (down) => {
   const up = new WebSocket(target.replace(/^http/, 'ws'));
@@ -116,7 +122,6 @@ sockets.on('connection', (down) => {
   const hushed = new Set();
   const cutting = new Set();
   const held = new Map(); // by id: what is to be done when it has been answered
-  let turn = Promise.resolve();
   up.on('message', (data) => {
     const text = data.toString();
     const { id } = hushed.size + cutting.size + held.size > 0 ? JSON.parse(text) : {};
