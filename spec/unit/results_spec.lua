@@ -246,7 +246,7 @@ describe("results", function()
   -- A live file as a killed worker leaves it: 5 submitted, 3 ok, 1 failed.
   local function leave_live_file(name)
     local handle = assert(load.new({
-      number = 5, late_after_ns = 1e6, max_in_flight = 10, budget_ns = 1e9, live_path = run.path .. "/live/" .. name,
+      number = 5, late_after_ns = 1e6, max_in_flight = 10, budget_ns = 1e12, live_path = run.path .. "/live/" .. name,
     }))
     load.start(handle, require("vernier.core.clock").now() - 1e9)
     local op, class = load.operation(handle, "open"), load.class(handle, "timeout")
