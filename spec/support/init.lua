@@ -225,6 +225,26 @@ function M.start_vernier(command)
   return M.start(with_binary(command))
 end
 
+-- ---- figures and texts ----
+
+-- Fails unless a number is what it has to be, but for a share of it (by default what adding up in another order changes).
+function M.near(expected, got, share)
+  assert(type(got) == "number", tostring(got) .. " is no number")
+  assert(math.abs(expected - got) <= (share or 1e-9) * math.abs(expected), ("%s is not %s"):format(got, expected))
+end
+
+-- How often a text holds a part of it.
+function M.count(text, part)
+  local n, at = 0, 1
+  while true do
+    local from, to = text:find(part, at, true)
+    if not from then
+      return n
+    end
+    n, at = n + 1, to + 1
+  end
+end
+
 -- ---- results ----
 
 function M.read_json(path)

@@ -8,7 +8,7 @@ local support = require("spec.support")
 local websocket = require("vernier.websocket")
 
 local MS, S = 1e6, 1e9
-local await = http_client.await
+local await, fails = http_client.await, http_client.fails
 
 local function soon(seconds)
   return scheduler.now() + (seconds or 5) * S * support.slow
@@ -35,12 +35,6 @@ end
 local function ask(connection, what)
   command(connection, what)
   return cjson.decode((assert(connection:receive(soon()))))
-end
-
-local function fails(class, pattern, ok, message, actual)
-  assert.is_nil(ok)
-  assert.are.equal(class, actual, message)
-  assert.is_truthy(message:find(pattern, 1, true), message)
 end
 
 local function hex(text)
