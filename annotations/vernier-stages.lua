@@ -16,7 +16,7 @@
 ---@field acks? fun(self: table, ctx: vernier.ManagerContext, acks: vernier.Ack[], options: table): vernier.Verdict?, string|string[]|nil
 ---@field deadline? fun(self: table, ctx: vernier.ManagerContext): number? seconds
 ---@field drain? fun(self: table): number? seconds, for answers after a stop
----@field check? fun(options: table): string? why these options contradict each other; told before anything starts
+---@field check? fun(options: table): string?, string[]?, string? why these options contradict each other, the path to the wrong one, and a hint; told before anything starts
 ---@field tolerates? fun(self: table, worker: integer): boolean? whether the others go on when that worker fails
 
 ---@class vernier.Ack

@@ -7,7 +7,7 @@
 local clock = require("vernier.core.clock")
 local context = require("vernier.context")
 local file = require("vernier.core.file")
-local rate = require("vernier.rate")
+local prepare = require("vernier.prepare")
 local scheduler = require("vernier.scheduler")
 local spool = require("vernier.spool")
 local traced = require("vernier.traced")
@@ -17,7 +17,6 @@ local M = {}
 local SECOND = 1e9
 local TURN_NS = 10e6 -- after so long the loop has a turn
 local TELL_NS = 5e9 -- between two lines of progress
-local RUNS_MAX = 2 ^ 40 -- where a plan has no end before that it has none
 local OPERATIONS_MAX = 2 ^ 15 - 1
 
 -- ---- what a run sees ----
@@ -91,63 +90,15 @@ local function index_of(spec, k)
   return k * spec.workers + spec.worker
 end
 
--- A function that tells whether this worker's k-th run is due in the round; nil where that is no function of k. It asks another
--- instance of the controller: to be asked may be noted down.
-local function plan_of(spec)
-  local controller, ends_ns = spec.controller, spec.round.duration * SECOND
-  if controller.schedule ~= "global" or not controller.random_access then
-    return nil
-  end
-  local instance, ctx = setmetatable({ options = controller.options }, getmetatable(controller)), rate.context(spec)
-  rate.init(instance, ctx)
-  return function(k)
-    local due = instance:run(ctx, index_of(spec, k))
-    return due and due < ends_ns
-  end
-end
-
--- How many of this worker's runs are due in a round by duration; nil where only time will tell.
-local function planned(spec)
-  local is_due = plan_of(spec)
-  if not is_due then
-    return nil
-  end
-  local low, high = -1, 0 -- the last that is known to be due, the first that is not
-  while is_due(high) do
-    low, high = high, 2 * high + 1
-    if high > RUNS_MAX then
-      return nil
-    end
-  end
-  while high - low > 1 do
-    local middle = math.floor((low + high) / 2)
-    if is_due(middle) then
-      low = middle
-    else
-      high = middle
-    end
-  end
-  return high
-end
-
-local function count(spec)
-  local given = spec.prepare.number and context.share(spec, spec.prepare.number) or math.huge
-  if spec.round.number then
-    return math.min(given, context.share(spec, spec.round.number))
-  end
-  local ok, number = pcall(planned, spec) -- a controller may want the load itself
-  return math.min(given, ok and number or given)
-end
-
 -- spec: of the load, with prepare = {sign = "memory" | "file", number = most runs over all workers, or nil, path = of that
 -- file}. Or nil, message.
 function M.new(spec, load)
   if not spec.connector.sign then
     return nil, ("prepare: sign: connector %s cannot sign ahead: it has no sign hook"):format(spec.connector.name)
   end
-  local number = count(spec)
-  if number == math.huge then
-    return nil, "prepare: sign: how many runs the round will have is not known before: write prepare: {sign: memory, number: N}"
+  local number, message = prepare.count(spec)
+  if not number then
+    return nil, message
   end
   return setmetatable({ runs = number, transactions = 0, beyond = 0, _left = 0, _spec = spec, _connector = spec.connector,
     _load = load, _numbers = {}, _options = {} }, Ahead)
@@ -163,11 +114,11 @@ local function open_file(path)
   return handle
 end
 
-local function open_spool(prepare)
-  if prepare.sign == "memory" then
+local function open_spool(where)
+  if where.sign == "memory" then
     return spool.in_memory()
   end
-  local handle, message = open_file(prepare.path)
+  local handle, message = open_file(where.path)
   return handle and spool.in_file(handle), message
 end
 

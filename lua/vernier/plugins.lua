@@ -153,12 +153,13 @@ local function instance_of(kind, name, module, declaration, values, scope)
     return nil, ("%s %s: %s"):format(kind, name, options.describe_all(problems)), problems
   end
   local checks = (kind == "stage" or kind == "connector") and module.check
-  local contradiction, path = nil, nil
+  local contradiction, path, hint = nil, nil, nil
   if checks then
-    contradiction, path = checks(accepted)
+    contradiction, path, hint = checks(accepted)
   end
   if contradiction then
-    return nil, ("%s %s: %s%s"):format(kind, name, path and table.concat(path, ".") .. ": " or "", contradiction)
+    return nil, ("%s %s: %s%s%s"):format(kind, name, path and table.concat(path, ".") .. ": " or "", contradiction,
+      hint and (" (%s)"):format(hint) or "")
   end
   return setmetatable({ options = accepted, name = name, declaration = declaration }, { __index = module })
 end

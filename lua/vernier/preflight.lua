@@ -5,6 +5,7 @@ local findings = require("vernier.config.findings")
 local matrix = require("vernier.matrix")
 local near = require("vernier.near")
 local plugins = require("vernier.plugins")
+local prepare = require("vernier.prepare")
 local scenario = require("vernier.config.scenario")
 local sorted = require("vernier.sorted")
 local stage = require("vernier.stage")
@@ -93,6 +94,13 @@ local function check_named(check, module, properties, place)
   end
 end
 
+-- What signs ahead is the connector: one of those of the run must be able to.
+local function check_signers(check, place)
+  for _, name in ipairs(check.cannot_sign) do
+    check:problem(place, ("prepare: sign: connector %s cannot sign ahead: it has no sign hook"):format(name))
+  end
+end
+
 local function check_stages(check, list)
   entries.each(list, function(entry, repeats)
     local place = place_of(entry.position)
@@ -106,6 +114,9 @@ local function check_stages(check, list)
     end
     if module then
       check_named(check, module, entry.properties, place)
+    end
+    if module and module.options and module.options.prepare == prepare.OPTION and entry.properties.prepare ~= nil then
+      check_signers(check, place)
     end
   end)
   check.names.repeats = {}
@@ -142,21 +153,45 @@ local function check_rate(check, rate, place)
   end
 end
 
--- What signs ahead is the connector; network: nil where configurations bring their own.
-local function check_prepare(check, round, network)
-  local module = round.prepare and network and plugins.load("connector", network.connector, check.workspace)
-  if module and not module.sign then
-    check:problem(place_of(round.position), ("prepare: sign: connector %s cannot sign ahead: it has no sign hook"):format(
-      network.connector))
+-- A user's rate controller may be one whose number of runs nobody knows before.
+local function check_prepare(check, round, place)
+  local controller = round.prepare and plugins.load("rate controller", round.rate.type, check.workspace)
+  local message, hint = nil, nil
+  if controller then
+    message, hint = prepare.problem(round, check.workspace, controller)
+    check_signers(check, place_of(round.position))
+  end
+  if message then
+    check:problem(place, "prepare: " .. message, hint)
   end
 end
 
+-- The connectors of a run, where none of them can sign ahead or is not known; else none.
+local function connectors_without_sign(check, benchmark, network)
+  local services, names = { network }, {}
+  for _, configuration in ipairs(benchmark.configurations) do
+    for _, setup in ipairs(configuration.setups) do
+      services[#services + 1] = matrix.complete(setup, network)
+    end
+  end
+  for _, service in ipairs(services) do
+    local module = service.connector and plugins.load_service(service.connector, service.service, check.workspace)
+    if service.connector and (not module or module.sign) then
+      return {}
+    end
+    names[#names + 1] = service.connector
+  end
+  return names
+end
+
 local function check_benchmark(check, benchmark, network)
+  check.cannot_sign = connectors_without_sign(check, benchmark, network)
   for _, round in ipairs(benchmark.rounds) do
     local place = place_of(round.position)
     check:plugin("workload", round.workload.module, round.workload.arguments, place)
-    check_rate(check, round.rate, place_of(round.rate.position) or place)
-    check_prepare(check, round, network)
+    local rate_place = place_of(round.rate.position) or place
+    check_rate(check, round.rate, rate_place)
+    check_prepare(check, round, rate_place)
   end
   for _, list in ipairs(entries.lists(benchmark)) do
     check_stages(check, list)

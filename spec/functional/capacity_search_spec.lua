@@ -27,10 +27,12 @@ end
 
 describe("capacity-search", function()
   it("finds the capacity of a server of 4 places of 10 ms within 5 %, with two workers", function()
-    local server, test, r, html, disturbed = search_known()
-    if disturbed then -- the machine took what the server had: once more
-      server, test, r, html = search_known()
-    end
+    local server, test, r, html, disturbed
+    local attempts = 0
+    repeat
+      server, test, r, html, disturbed = search_known()
+      attempts = attempts + 1
+    until not disturbed or attempts == 3 -- the machine took what the server had
     assert.are.equal(1, #test.findings)
     local f = test.findings[1]
     assert.are.same({ "capacity-search", "found", "tx/s" }, { f.name, f.outcome, f.unit })

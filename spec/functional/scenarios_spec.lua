@@ -41,17 +41,6 @@ local function sum(list, member)
   return total
 end
 
-local function count_of(text, part)
-  local n, at = 0, 1
-  while true do
-    local from, to = text:find(part, at, true)
-    if not from then
-      return n
-    end
-    n, at = n + 1, to + 1
-  end
-end
-
 describe("a matrix of 2 configurations and 2 sizes with a server and clients", function()
   local r, summary, dir, folder
 
@@ -120,13 +109,13 @@ describe("a matrix of 2 configurations and 2 sizes with a server and clients", f
   end)
 
   it("tells every failure once, in words and in the report", function()
-    assert.are.equal(4, count_of(r.stderr, "none of 12 transactions succeeded"))
+    assert.are.equal(4, support.count(r.stderr, "none of 12 transactions succeeded"))
     assert.matches("vernier: error: stage test lost failed: none of 12", r.stderr, 1, true)
     local html = support.read_file(folder .. "/report.html")
     local notice = html:match("<h2>What went wrong</h2>(.-)</section>")
-    assert.are.equal(4, count_of(notice, "<li>"), notice)
+    assert.are.equal(4, support.count(notice, "<li>"), notice)
     for _, place in ipairs({ "quick, size 2", "quick, size 4", "slow, size 2", "slow, size 4" }) do
-      assert.are.equal(1, count_of(notice, "lost; " .. place), notice)
+      assert.are.equal(1, support.count(notice, "lost; " .. place), notice)
       assert.matches(place:gsub(", size ", " +|    ") .. " | failed | +[%d.]+ %a+ | test lost: none of 12", r.stdout)
     end
   end)

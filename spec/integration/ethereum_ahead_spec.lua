@@ -181,7 +181,6 @@ describe("transactions that are signed ahead", function()
         { send({ prepare = "sign", send = read }) },
       ["other.lua:1: a run that is made ahead of its round (prepare: sign) cannot use the result"] =
         { bench.round({ module = "./other.lua", extra = "prepare: sign" }), other = USES },
-      ["write prepare: {sign: memory, number: N}"] = { send({ prepare = "sign", duration = 1, load = 4, send = open("a") }) },
       ["the node holds the key of " .. chain.ADDRESS] =
         { send({ prepare = "sign", send = open("a") }), keys = ('fromAddress: "%s"'):format(chain.ADDRESS) },
     }) do

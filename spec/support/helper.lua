@@ -59,4 +59,10 @@ busted.subscribe({ "suite", "end" }, function()
 end)
 
 package.loaded["spec.support.helper"] = M
+
+-- Under valgrind /proc/self/exe is ours for who reads the link, and valgrind's program for who runs it.
+if (os.getenv("LD_PRELOAD") or ""):find("vgpreload", 1, true) then
+  local process = require("vernier.core.process")
+  process.executable = require("vernier.core.file").realpath(process.executable)
+end
 return M

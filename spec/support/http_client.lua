@@ -53,7 +53,7 @@ function M.parallel(n, fn)
     end)
   end
   if left > 0 then
-    assert(scheduler.wait_key(key, clock.now() + 20 * S), "the tasks did not end")
+    assert(scheduler.wait_key(key, clock.now() + 20 * S * support.slow), "the tasks did not end")
   end
 end
 

@@ -102,6 +102,19 @@ function M.wait_for(condition, seconds, what)
   end
 end
 
+-- Runs fn until it passes, at most ten times: for what is exact where the machine does not stall between two instructions. It
+-- may leave nothing behind when it fails.
+function M.undisturbed(fn)
+  local ok, err
+  for _ = 1, 10 do
+    ok, err = pcall(fn)
+    if ok then
+      return
+    end
+  end
+  error(err, 0)
+end
+
 local function loopback(port)
   local address = ffi.new("struct spec_address", { family = AF_INET, ip = { 127, 0, 0, 1 } })
   address.port[0], address.port[1] = math.floor(port / 256), port % 256
@@ -223,6 +236,26 @@ end
 
 function M.start_vernier(command)
   return M.start(with_binary(command))
+end
+
+-- ---- figures and texts ----
+
+-- Fails unless a number is what it has to be, but for a share of it (by default what adding up in another order changes).
+function M.near(expected, got, share)
+  assert(type(got) == "number", tostring(got) .. " is no number")
+  assert(math.abs(expected - got) <= (share or 1e-9) * math.abs(expected), ("%s is not %s"):format(got, expected))
+end
+
+-- How often a text holds a part of it.
+function M.count(text, part)
+  local n, at = 0, 1
+  while true do
+    local from, to = text:find(part, at, true)
+    if not from then
+      return n
+    end
+    n, at = n + 1, to + 1
+  end
 end
 
 -- ---- results ----

@@ -6,6 +6,7 @@
 //   raw [text] -> that text instead of an answer; ID in it is the id        other -> an answer with another id
 //   notify [n, what]: n notifications, then n     drop -> the connection ends     end -> in order     status [code, text] (HTTP)
 //   drip [value] -> value, byte by byte           pair [value] -> the answer and a notification in one write
+//   busy [ms] -> ms, after a time in which the server reads nothing from anybody
 //   head -> the handshake's or request's headers  connections -> how many there have been
 // A batch is answered in reverse order; silent ones are missing in it. What is no request ends the connection.
 'use strict';
@@ -30,6 +31,9 @@ function result_of(method, params, peer) {
       return { result: params[0] };
     case 'pair': return { result: params[0], with: '{"jsonrpc":"2.0","method":"pair","params":{"a":"}"}}' };
     case 'drip': return { result: params[0], drip: true };
+    case 'busy':
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, params[0]);
+      return { result: params[0] };
     case 'drop': return { drop: true };
     case 'end': return { end: true };
     case 'status': return { status: params[0], raw: params[1] };

@@ -106,6 +106,15 @@ function M:finish(stem, worker, test, status, reason, load, vitals)
   })
 end
 
+-- A list of n times the same.
+function M.constant(n, ns)
+  local list = {}
+  for i = 1, n do
+    list[i] = ns
+  end
+  return list
+end
+
 -- An encoded histogram of a list of ns.
 function M.encode(values, digits)
   local h = assert(histogram.new(digits or 3))
@@ -173,10 +182,7 @@ function M:whole_test(spec)
   self:test(spec)
   for _, w in ipairs(workers) do
     local index, n, ns = unpack(w)
-    local stem, times = w.journal or "worker-" .. index, {}
-    for i = 1, n do
-      times[i] = ns
-    end
+    local stem, times = w.journal or "worker-" .. index, M.constant(n, ns)
     self:begin(stem, index, spec.test)
     self:interval(stem, index, spec.test, { from = 0, to = 1, runs = n, last_finish_us = 1e6,
       ops = { { submitted = n, ok = n, failed = 0, unfinished = 0, trimmed = 0, response = times, service = times } } })

@@ -147,6 +147,26 @@ describe("a round", function()
     end
   end)
 
+  it("must say how many, where that cannot be known before", function()
+    local open = 'Round 1: "prepare" needs a number: how many runs there will be is not known before'
+    local closed = { txNumber = false, txDuration = "10", rateControl = "{type: fixed-load, opts: {transactionLoad: 5}}" }
+    local result, found = resolve(round_text(closed) .. "\n    prepare: sign")
+    assert.is_nil(result)
+    assert.are.same({ "8:14 " .. open }, texts(found, "error"))
+    assert.are.equal("write prepare: {sign: memory, number: N}", found[#found].hint)
+    found = select(2, resolve(round_text(closed) .. "\n    prepare: {sign: file}"))
+    assert.are.equal("write prepare: {sign: file, number: N}", found[#found].hint)
+    closed.txDuration = "[10, 20]"
+    found = select(2, resolve(round_text(closed) .. "\n    prepare: sign"))
+    assert.are.same({ "8:14 " .. open }, texts(found, "error"))
+    for _, known in ipairs({ { txNumber = false, txDuration = "10" }, { rateControl = closed.rateControl },
+      { txNumber = false, txDuration = "10", rateControl = "{type: ./own.lua}" } }) do
+      found = select(2, resolve(round_text(known) .. "\n    prepare: sign"))
+      assert.are.same({}, texts(found, "error"))
+    end
+    assert.are.same({}, texts(select(2, resolve(round_text(closed) .. "\n    prepare: {sign: memory, number: 9}")), "error"))
+  end)
+
   it("has them checked, with places", function()
     local _, found = resolve(round_text({}) .. "\n    catchUp: some\n    maxInFlight: 0\n    onErorr: stop")
     assert.are.same({ '8:14 Round 1: "catchUp" must be one of all, drop, spread', '9:18 Round 1: "maxInFlight" must be at least 1' },

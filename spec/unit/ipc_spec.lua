@@ -1,10 +1,10 @@
 -- JSON texts on a unix socket: the channel itself, against a server in node; what JSON-RPC makes of it: json_rpc_spec.
 local channel = require("vernier.core.channel")
+local http_client = require("spec.support.http_client")
 local scheduler = require("vernier.scheduler")
 local servers = require("spec.support.http_servers")
-local support = require("spec.support")
 
-local MS, S = 1e6, 1e9
+local MS = 1e6
 
 describe("a channel of JSON texts", function()
   local server
@@ -38,11 +38,8 @@ describe("a channel of JSON texts", function()
   end
 
   local function wait_for(events, n)
-    local deadline = scheduler.now() + 5 * S * support.slow
-    while #events < n and scheduler.now() < deadline do
-      scheduler.sleep(MS)
-    end
-    return events[n] or {}
+    http_client.await(function() return #events >= n end, ("event %d"):format(n), 5)
+    return events[n]
   end
 
   local function request(method, params, id)

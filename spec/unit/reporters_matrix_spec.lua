@@ -3,9 +3,11 @@ local comparison = require("vernier.results.comparison")
 local file = require("vernier.core.file")
 local results = require("vernier.results")
 local rundir = require("spec.support.rundir")
+local support = require("spec.support")
 local svg = require("vernier.svg")
 
 local MS = 1e6
+local count = support.count
 local EVIL = "<script>alert('1')</script>&\"\27[31m\255"
 
 local function stage(run, cell, record)
@@ -77,17 +79,6 @@ end
 
 local function has(text, part)
   assert.is_true(text:find(part, 1, true) ~= nil, "missing: " .. part)
-end
-
-local function count(text, part)
-  local n, at = 0, 1
-  while true do
-    local from, to = text:find(part, at, true)
-    if not from then
-      return n
-    end
-    n, at = n + 1, to + 1
-  end
 end
 
 describe("over a matrix", function()

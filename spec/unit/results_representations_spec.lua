@@ -2,14 +2,12 @@
 local histogram = require("vernier.core.histogram")
 local results = require("vernier.results")
 local rundir = require("spec.support.rundir")
+local support = require("spec.support")
 local values = require("vernier.results.values")
 
 local MS = 1e6
 
-local function near(expected, got, share)
-  assert.is_number(got)
-  assert.is_true(math.abs(expected - got) <= (share or 1e-9) * math.abs(expected), ("%s is not %s"):format(got, expected))
-end
+local near = support.near
 
 describe("representations", function()
   local run, r, t, all

@@ -2,21 +2,11 @@
 local histogram = require("vernier.core.histogram")
 local results = require("vernier.results")
 local rundir = require("spec.support.rundir")
+local support = require("spec.support")
 
 local MS = 1e6
 
-local function constant(n, ns)
-  local list = {}
-  for i = 1, n do
-    list[i] = ns
-  end
-  return list
-end
-
-local function near(expected, got)
-  assert.is_number(got)
-  assert.is_true(math.abs(expected - got) <= 1e-9 * math.abs(expected), ("%s is not %s"):format(got, expected))
-end
+local constant, near = rundir.constant, support.near
 
 describe("the time series", function()
   local run

@@ -5,21 +5,11 @@ local json = require("vernier.json")
 local load = require("vernier.core.load")
 local results = require("vernier.results")
 local rundir = require("spec.support.rundir")
+local support = require("spec.support")
 
 local MS = 1e6
 
-local function constant(n, ns)
-  local list = {}
-  for i = 1, n do
-    list[i] = ns
-  end
-  return list
-end
-
-local function near(expected, got)
-  assert.is_number(got)
-  assert.is_true(math.abs(expected - got) <= 1e-9 * math.abs(expected), ("%s is not %s"):format(got, expected))
-end
+local constant, near = rundir.constant, support.near
 
 describe("results", function()
   local run
@@ -246,7 +236,7 @@ describe("results", function()
   -- A live file as a killed worker leaves it: 5 submitted, 3 ok, 1 failed.
   local function leave_live_file(name)
     local handle = assert(load.new({
-      number = 5, late_after_ns = 1e6, max_in_flight = 10, budget_ns = 1e9, live_path = run.path .. "/live/" .. name,
+      number = 5, late_after_ns = 1e6, max_in_flight = 10, budget_ns = 1e12, live_path = run.path .. "/live/" .. name,
     }))
     load.start(handle, require("vernier.core.clock").now() - 1e9)
     local op, class = load.operation(handle, "open"), load.class(handle, "timeout")

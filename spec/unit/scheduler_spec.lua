@@ -51,17 +51,22 @@ describe("waiting", function()
   it("sleeps at least so long, in order of the instants", function()
     local order = {}
     run(function()
-      local done = 0
+      local done, from = 0, scheduler.now() -- of all, since the machine may stall between two of them
       for _, ms in ipairs({ 9, 3, 6, 1 }) do
         scheduler.spawn(function()
-          local from = scheduler.now()
+          local now = scheduler.now()
           scheduler.sleep(ms * MS)
+          assert.is_true(scheduler.now() - now >= ms * MS)
+          done = done + 1
+        end)
+        scheduler.spawn(function()
+          scheduler.sleep_until(from + ms * MS)
           assert.is_true(scheduler.now() - from >= ms * MS)
           order[#order + 1] = ms
           done = done + 1
         end)
       end
-      while done < 4 do
+      while done < 8 do
         scheduler.sleep(MS)
       end
     end)
@@ -180,15 +185,16 @@ describe("pumps", function()
     local asked, key = 0, {}
     local function pump()
       asked = asked + 1
-      if asked == 5 then
-        scheduler.wake_key(key, "five")
+      if asked == 10 then
+        scheduler.wake_key(key, true)
       end
       return scheduler.now() + 2 * MS
     end
     run(function()
       scheduler.add_pump(pump)
-      assert.are.equal("five", (scheduler.wait_key(key, scheduler.now() + 5e9))) -- nothing else wakes the loop
+      local woken = scheduler.wait_key(key, scheduler.now() + 5000 * MS) -- nothing else wakes the loop before
       scheduler.remove_pump(pump)
+      assert.is_true(woken, asked .. " turns")
     end)
   end)
 end)

@@ -22,7 +22,7 @@ describe("TLS", function()
 
   local function tls(options)
     options.port, options.tls = options.port or nginx.port, true
-    options.connect_timeout_ns = 2 * S
+    options.connect_timeout_ns = 2 * S * support.slow
     return options
   end
 

@@ -86,8 +86,8 @@ function M.check_options(context, kind, name, values, prefix)
   end
   local accepted, problems = options.check(module.options, values)
   if accepted and module.check then
-    local contradiction, path = module.check(accepted)
-    problems = contradiction and { { path = path or {}, message = contradiction } }
+    local contradiction, path, hint = module.check(accepted)
+    problems = contradiction and { { path = path or {}, message = contradiction, hint = hint } }
   end
   section.report(context.findings, values, problems or {}, prefix)
 end

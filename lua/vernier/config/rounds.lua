@@ -4,6 +4,7 @@
 --   0.1 and 0.2    lists of txNumber or txDuration and of rateControl: one round for each element
 -- and mixtures of them. Stricter than Caliper: counts must be whole, positive and finite, times positive and finite.
 local options = require("vernier.options")
+local prepare = require("vernier.prepare")
 local reference = require("vernier.config.reference")
 local section = require("vernier.config.section")
 local yaml = require("vernier.core.yaml")
@@ -12,22 +13,6 @@ local M = {}
 
 local is_list, is_mapping, is_missing = section.is_list, section.is_mapping, section.is_missing
 
-local PREPARE = {
-  sign = { type = "enum", values = { "memory", "file" }, required = true },
-  number = { type = "integer", min = 1 },
-}
-
--- The value of prepare as {sign = "memory" | "file", number = most runs, or nil}.
-local function read_prepare(value)
-  if value == "sign" then
-    return { sign = "memory" }
-  elseif not is_mapping(value) then
-    return nil, 'must be "sign", or {sign: memory or file, number: N}'
-  end
-  local own, problems = options.check(PREPARE, value)
-  return own, problems and "has what cannot be used: " .. options.describe_all(problems)
-end
-
 -- What only vernier knows; all of it optional.
 M.OWN = {
   maxInFlight = { type = "integer", min = 1, doc = "most runs in flight over all workers" },
@@ -35,8 +20,7 @@ M.OWN = {
     doc = "what happens to runs that are late: done at once, dropped, or done at up to twice the planned rate" },
   lateAfter = { type = "duration", unit = "s", doc = "lateness from which a run counts as late" },
   drain = { type = "duration", unit = "s", doc = "how long answers are awaited after the round" },
-  prepare = { type = "any", convert = read_prepare,
-    doc = "sign: runs are made and signed before the round; {sign: memory or file, number: most runs over all workers}" },
+  prepare = prepare.OPTION,
   timeout = { type = "duration", unit = "s", min = 0.001, doc = "how long the whole round may take" },
   histogramDigits = { type = "integer", min = 1, max = 5, doc = "significant digits of histograms" },
   onError = { type = "enum", values = { "continue", "stop" }, doc = "after an error in the workload's run" },
@@ -251,6 +235,19 @@ local function read_own(round)
   return own or {}
 end
 
+-- It must be known how many runs to make ahead; told of the first of the rounds that an entry stands for.
+local function check_prepare(context, round, list)
+  for _, one in ipairs(list) do
+    local message, hint = nil, nil
+    if one.rate then
+      message, hint = prepare.problem(one, context.workspace or ".")
+    end
+    if message then
+      return round:error("prepare", '"prepare" ' .. message, hint)
+    end
+  end
+end
+
 local function is_legacy(round)
   return round:get("workload") == nil and round:get("callback") ~= nil or is_list(round:get("txNumber"))
     or is_list(round:get("txDuration"))
@@ -269,6 +266,7 @@ local function read_round(context, rounds, list, index)
   local rates = read_rates(context, round, amounts and #amounts or #elements(round:get("rateControl")), legacy) or {}
   local workload = read_checked_workload(context, round)
   local trim, own = read_trim(round, kind), read_own(round)
+  local added = {}
   for i, amount in ipairs(amounts or {}) do
     local result = { label = label, description = round:get("description"), rate = rates[i], workload = workload,
       trim = trim, position = place_of(round.t) }
@@ -276,8 +274,9 @@ local function read_round(context, rounds, list, index)
     for name, value in pairs(own) do
       result[name] = value
     end
-    rounds[#rounds + 1] = result
+    added[i], rounds[#rounds + 1] = result, result
   end
+  check_prepare(context, round, added)
 end
 
 -- The resolved rounds of a list; problems go to the context's findings.

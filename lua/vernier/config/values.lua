@@ -166,9 +166,14 @@ function M.check_stage(context, name, raw, prefix, place)
   local module = plugins.is_built_in("stage", name) and plugins.load("stage", name)
   local values = M.check_properties(context, module and stage.declaration(module) or nil, raw, prefix, place)
   -- What contradicts itself can be told when all values are known.
-  local contradiction = module and module.check and next(values) and not has_expression(raw) and module.check(values)
-  if contradiction then
-    context.findings:error(place, prefix .. contradiction)
+  if not module or not module.check or not next(values) or has_expression(raw) then
+    return
+  end
+  local contradiction, path, hint = module.check(values)
+  if contradiction and path then
+    section.report(context.findings, raw, { { path = path, message = contradiction, hint = hint } }, prefix, place)
+  elseif contradiction then
+    context.findings:error(place, prefix .. contradiction, hint)
   end
 end
 

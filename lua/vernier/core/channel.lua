@@ -30,22 +30,8 @@ M.DEFAULTS = {
 -- options: framing ("websocket" or "json"), host or path (unix socket), port, tls, ca, verify; of a WebSocket: target,
 -- host_header, headers (lines), protocols ("a, b"); the limits and times of DEFAULTS. The handle; or nil, message, class.
 function M.open(tag, options)
-  local o = ffi.new("vn_channel_options", {
-    framing = FRAMINGS[options.framing],
-    host = options.host,
-    path = options.path,
-    ca = options.ca,
-    target = options.target,
-    header = options.host_header,
-    headers = options.headers,
-    protocols = options.protocols,
-    port = options.port or (options.tls and 443 or 80),
-    tls = options.tls and 1 or 0,
-    verify = options.verify == false and 0 or 1,
-  })
-  for name, value in pairs(M.DEFAULTS) do
-    o[name] = options[name] or value
-  end
+  local o = ffi.new("vn_channel_options", core.server(options, M.DEFAULTS))
+  o.framing, o.target, o.headers, o.protocols = FRAMINGS[options.framing], options.target, options.headers, options.protocols
   local handle = C.vn_channel_open(loop.handle, tag, o)
   if handle == nil then
     return nil, ffi.string(C.vn_errmsg()), options.tls and "tls" or "connect"
@@ -71,13 +57,11 @@ function M.sent_ns(handle, slot)
 end
 
 -- Of a MESSAGE event.
-function M.text(event)
-  return ffi.string(event.data, event.len)
-end
+M.text = core.text
 
 -- Of an OPEN event: header lines of the server's answer, the subprotocol ("": none).
 function M.opened(event)
-  return ffi.string(event.head, event.head_len), ffi.string(event.data, event.len)
+  return ffi.string(event.head, event.head_len), core.text(event)
 end
 
 -- Of a CLOSED event: its text, the class of failure (closed: in order), the close code, whether the peer began it.
@@ -86,7 +70,7 @@ function M.closed(event)
   if class == "protocol" and event.n < 1000 then
     class = "status"
   end
-  return ffi.string(event.data, event.len), class, event.n, event.value == 1
+  return core.text(event), class, event.n, event.value == 1
 end
 
 -- True; or nil, message.

@@ -42,6 +42,23 @@ function M.class(status)
   return CLASSES[status] or "reset"
 end
 
+-- What the options of all clients say of their server, and of the members of `defaults`, as a struct is made from it. Texts
+-- belong to the options: the struct does not keep them.
+function M.server(options, defaults)
+  local o = { host = options.host, path = options.path, header = options.host_header, ca = options.ca,
+    port = options.port or (options.tls and 443 or 80), tls = options.tls and 1 or 0,
+    verify = options.verify == false and 0 or 1 }
+  for name, value in pairs(defaults) do
+    o[name] = options[name] or value
+  end
+  return o
+end
+
+-- What an event brings along: a message, an answer's body, why something failed.
+function M.text(event)
+  return ffi.string(event.data, event.len)
+end
+
 function M.strerror(code)
   return ffi.string(C.vn_strerror(code))
 end

@@ -18,18 +18,7 @@ local DEFAULTS = {
 -- options: host or path (unix socket), port, tls, ca, verify, host_header, connections, connect_timeout_ns,
 -- request_timeout_ns, max_head, max_body. One RESOLVED event follows. The handle; or nil, message, class.
 function M.new(tag, options)
-  local o = ffi.new("vn_http_options", {
-    host = options.host,
-    path = options.path,
-    header = options.host_header,
-    ca = options.ca,
-    port = options.port or (options.tls and 443 or 80),
-    tls = options.tls and 1 or 0,
-    verify = options.verify == false and 0 or 1,
-  })
-  for name, value in pairs(DEFAULTS) do
-    o[name] = options[name] or value
-  end
+  local o = ffi.new("vn_http_options", core.server(options, DEFAULTS))
   local handle = C.vn_http_new(loop.handle, tag, o)
   if handle == nil then
     return nil, ffi.string(C.vn_errmsg()), options.tls and "tls" or "resolve"
@@ -56,9 +45,7 @@ function M.submit(handle, tag, method, path, headers, own_host, body, timeout_ns
 end
 
 -- The message of a failure to resolve.
-function M.text(event)
-  return text_of(event.data, event.len)
-end
+M.text = core.text
 
 local known_id, known_head -- of the answer before: mostly it is the same again
 

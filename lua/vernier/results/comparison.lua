@@ -1,4 +1,6 @@
 -- The tests of one name side by side: a row per configuration, cluster size and iteration, repetitions folded into it.
+local by = require("vernier.by")
+
 local M = {}
 
 local FIGURES = {
@@ -102,12 +104,7 @@ local function places_of(cells, rank)
     end
     table.insert(by_key[key].cells, cell)
   end
-  table.sort(list, function(a, b)
-    if a.rank ~= b.rank then
-      return a.rank < b.rank
-    end
-    return a.size < b.size
-  end)
+  table.sort(list, by("rank", "size"))
   return list
 end
 
@@ -119,10 +116,6 @@ local function finish(row)
   fold_all(list, row)
   row.status, row.status_text = status_of(row)
   return row
-end
-
-local function by_iteration(a, b)
-  return a.iteration < b.iteration
 end
 
 -- The rows of one place: one per iteration, or an empty one that says why there is none.
@@ -143,7 +136,7 @@ local function rows_of(place, tests)
   if #rows == 0 then
     add(1, {})
   end
-  table.sort(rows, by_iteration)
+  table.sort(rows, by("iteration"))
   for _, row in ipairs(rows) do
     finish(row)
   end
@@ -210,12 +203,7 @@ function M.operations(entry)
       out[#out + 1] = fold_all(lists[name], { operation = name, row = row, at = i })
     end
   end
-  table.sort(out, function(a, b)
-    if a.operation ~= b.operation then
-      return a.operation < b.operation
-    end
-    return a.at < b.at
-  end)
+  table.sort(out, by("operation", "at"))
   return several and out or {}
 end
 

@@ -1,6 +1,7 @@
 -- Streams the records of a run directory: the manager's journal, then each worker's, each followed by the live
 -- intervals that its process left open. One record is in memory at a time; what is damaged is reported and passed over.
 -- Live intervals are taken before the journal is read, so that none is missed while its process goes on.
+local by = require("vernier.by")
 local cjson = require("cjson")
 local file = require("vernier.core.file")
 local journal = require("vernier.core.journal")
@@ -76,12 +77,7 @@ local function worker_journals(names)
       list[#list + 1] = { stem = stem, worker = tonumber(worker), generation = tonumber(generation) or 0 }
     end
   end
-  table.sort(list, function(a, b)
-    if a.worker ~= b.worker then
-      return a.worker < b.worker
-    end
-    return a.generation < b.generation
-  end)
+  table.sort(list, by("worker", "generation"))
   return list
 end
 

@@ -4,6 +4,7 @@ local context = require("vernier.context")
 local load_stage = require("vernier.stage.load")
 local near = require("vernier.near")
 local plugins = require("vernier.plugins")
+local prepare = require("vernier.prepare")
 local properties = require("vernier.properties")
 local sorted = require("vernier.sorted")
 local tests = require("vernier.manager.tests")
@@ -54,6 +55,7 @@ local M = {
       doc = "what happens to runs that are late: done at once, dropped, or done at up to twice the planned rate" },
     ["late-after"] = { type = "duration", unit = "s", doc = "lateness from which a run counts as late" },
     drain = { type = "duration", unit = "s", doc = "how long answers are awaited at the end" },
+    prepare = prepare.OPTION,
     ["on-error"] = { type = "enum", values = { "continue", "stop" }, doc = "after an error in the workload's run" },
   },
 }
@@ -82,21 +84,13 @@ local function contradiction(options)
     return "think-time is a thread's: with a rate it has no meaning"
   elseif options.rate and not options["merge-thread-stats"] then
     return "merge-thread-stats: with a rate there are no threads"
+  elseif options.prepare and not options["merge-thread-stats"] then
+    return "merge-thread-stats: what is made ahead (prepare) is sent by one load of a worker, not by one of each thread"
   elseif background and condition_given then
     return "a test in the background has no results when its stage ends: repeat-condition needs them"
   elseif is_warmup(options["test-name"]) and condition_given then
     return "a warmup is not reported: repeat-condition needs results"
   end
-end
-
--- Why these options cannot be together, or nil.
-function M.check(options)
-  local amount, message = only_one(options, "duration", "num-operations")
-  if not amount and not options["run-background"] then
-    message = "needs one of duration and num-operations"
-  end
-  local _, several = only_one(options, "total-threads", "num-threads-per-node", "rate")
-  return message or several or contradiction(options)
 end
 
 -- Threads over all workers, or nil in an open model.
@@ -114,6 +108,31 @@ local function rate_of(options, threads)
   end
   return { type = "fixed-load", opts = { transactionLoad = threads, thinkTime = options["think-time"],
     rampUp = options["ramp-up"] } }
+end
+
+local function round_of(options, threads)
+  return {
+    label = options["test-name"], number = options["num-operations"],
+    duration = options.duration and options.duration + options["ramp-up"],
+    rate = rate_of(options, threads), workload = options.workload, trim = 0, timeout = options.timeout,
+    maxInFlight = options["max-in-flight"], catchUp = options["catch-up"], lateAfter = options["late-after"],
+    drain = options.drain, prepare = options.prepare, histogramDigits = options.statistics.digits, onError = options["on-error"],
+  }
+end
+
+-- Why these options cannot be together, the path to the one that is wrong where it is a single one, and a hint; or nil.
+function M.check(options)
+  local amount, message = only_one(options, "duration", "num-operations")
+  if not amount and not options["run-background"] then
+    message = "needs one of duration and num-operations"
+  end
+  local _, several = only_one(options, "total-threads", "num-threads-per-node", "rate")
+  message = message or several or contradiction(options)
+  if message then
+    return message
+  end
+  local unknown, hint = prepare.problem(round_of(options, threads_of(options, 1)), ".")
+  return unknown, unknown and { "prepare" }, hint
 end
 
 -- Every load needs its part of the limit.
@@ -137,16 +156,10 @@ local function check_plugins(ctx, round)
   if not controller then
     error(message, 0)
   end
-end
-
-local function round_of(options, threads)
-  return {
-    label = options["test-name"], number = options["num-operations"],
-    duration = options.duration and options.duration + options["ramp-up"],
-    rate = rate_of(options, threads), workload = options.workload, trim = 0, timeout = options.timeout,
-    maxInFlight = options["max-in-flight"], catchUp = options["catch-up"], lateAfter = options["late-after"],
-    drain = options.drain, histogramDigits = options.statistics.digits, onError = options["on-error"],
-  }
+  local unknown, hint = prepare.problem(round, ctx.workspace, controller)
+  if unknown then
+    error(("prepare: %s (%s)"):format(unknown, hint), 0)
+  end
 end
 
 -- The declared name of the property that tells the iterations apart, and its value: of "total-threads", or of
