@@ -65,6 +65,12 @@ local Endpoint = {}
 ---@return boolean
 function Endpoint:is_open() end
 
+---One of the same server for calls that must not wait behind others. Over HTTP it has connections of its own.
+---@return vernier.JsonRpcEndpoint? endpoint
+---@return string? message
+---@return string? class
+function Endpoint:aside() end
+
 ---@class vernier.JsonRpc: vernier.JsonRpcCalls
 ---@field endpoints vernier.JsonRpcEndpoint[] by URL: what belongs together stays with one
 local Client = {}

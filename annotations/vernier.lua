@@ -104,6 +104,7 @@ function Random:normal(mean, stddev) end
 ---@class vernier.RateController: vernier.Plugin
 ---@field schedule "global"|"worker"|"sleeping"
 ---@field random_access? boolean of a global schedule: may be asked for any index
+---@field window? integer runs in flight that it bounds by itself: the round's default limit gives way to more
 ---@field model? "closed"
 ---@field init? fun(self: table, ctx: vernier.RateContext)
 ---@field run fun(self: table, ctx: vernier.RateContext, index: integer, stats: vernier.LoadStats, now: number): (number|false)?, number?

@@ -34,10 +34,10 @@ end)
 describe("fixed-backlog", function()
   it("has a target for each worker, or one for all", function()
     for worker = 0, 2 do
-      assert.are.equal(10, rates.controller("fixed-backlog", {}, { worker = worker, workers = 3 })._window)
-      assert.are.equal(4, rates.controller("fixed-backlog", { unfinished_per_client = 4 }, { worker = worker, workers = 3 })._window)
+      assert.are.equal(10, rates.controller("fixed-backlog", {}, { worker = worker, workers = 3 }).window)
+      assert.are.equal(4, rates.controller("fixed-backlog", { unfinished_per_client = 4 }, { worker = worker, workers = 3 }).window)
       assert.are.equal(({ [0] = 3, 2, 2 })[worker],
-        rates.controller("fixed-backlog", { transactionLoad = 7 }, { worker = worker, workers = 3 })._window)
+        rates.controller("fixed-backlog", { transactionLoad = 7 }, { worker = worker, workers = 3 }).window)
     end
   end)
 
