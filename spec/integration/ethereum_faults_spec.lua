@@ -233,10 +233,15 @@ describe("the connector ethereum on a slow chain", function()
   end)
 
   it("does not replace what another client has in the pool", function()
-    node = chain.anvil({ "-b", "0.3" })
+    node = chain.anvil({ "--no-mining" })
     local contract = contract_at(node)
     chain.client(node, 0, 1, 2)
-    local tests, _, dir = runs.run(node.ws, settings(contract, {}))
+    local tests, _, dir = runs.run_while(node.ws, settings(contract, {}), function()
+      support.wait_for(function() -- ours has come to the nonce of the other: before, a block might take that
+        return tonumber(node.rpc("txpool_status").pending) > 5
+      end, 20, "transactions in the pool")
+      node.rpc("evm_setIntervalMining", 1)
+    end)
     assert.are.same({ underpriced = 1 }, (honest(node, contract, tests, dir)))
     all_well(tests[2])
   end)
