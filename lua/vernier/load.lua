@@ -8,6 +8,7 @@ local ahead = require("vernier.ahead")
 local collector = require("vernier.core.collector")
 local context = require("vernier.context")
 local core = require("vernier.core.load")
+local error_counts = require("vernier.error_counts")
 local plugins = require("vernier.plugins")
 local rate = require("vernier.rate")
 local scheduler = require("vernier.scheduler")
@@ -25,7 +26,6 @@ local SECOND = 1e9
 local BUDGET_NS = 200e3
 local FEED_LOW, FEED_HIGH = 512, 2048 -- the queue of a global schedule is refilled below low, up to high
 local MAX_IN_FLIGHT = 10000 -- where the round sets no limit
-local MESSAGES_MAX = 100 -- distinct error messages kept per load
 
 -- ---- runners ----
 
@@ -249,24 +249,7 @@ end
 
 -- Counts an error by class and message; returns the number of the class.
 function Load:_failed(class, message)
-  local key = class .. "\0" .. message
-  local entry = self._errors[key]
-  if not entry then
-    if self._n_errors >= MESSAGES_MAX then
-      key = class .. "\0(other messages)"
-      message = "(other messages)"
-      entry = self._errors[key]
-    end
-    if not entry then
-      entry = { class = class, message = message, count = 0 }
-      self._errors[key] = entry
-      self._n_errors = self._n_errors + 1
-    end
-  end
-  local now_us = (scheduler.now() - self._start_ns) / 1000
-  entry.first_us = entry.first_us or now_us
-  entry.last_us = now_us
-  entry.count = entry.count + 1
+  self._errors:count(class, message, (scheduler.now() - self._start_ns) / 1000)
   local number = self._classes[class]
   if not number then
     number = core.class(self._handle, class) or core.class(self._handle, "other") or 0
@@ -275,22 +258,9 @@ function Load:_failed(class, message)
   return number
 end
 
-local function is_earlier(a, b)
-  return a.first_us < b.first_us
-end
-
 -- The errors counted since the last call.
 function Load:take_errors()
-  local list = {}
-  for _, entry in pairs(self._errors) do
-    if entry.count > 0 then
-      list[#list + 1] = { class = entry.class, message = entry.message, count = entry.count,
-        first_us = entry.first_us, last_us = entry.last_us }
-      entry.count, entry.first_us = 0, nil
-    end
-  end
-  table.sort(list, is_earlier)
-  return list
+  return self._errors:take()
 end
 
 -- ---- life ----
@@ -375,7 +345,7 @@ function M.new(spec)
   local self = setmetatable({
     _spec = spec, _handle = handle, _stats = core.stats(handle), _controller_ctx = controller_ctx,
     _workload = spec.workload, _controller = spec.controller,
-    _runs = core.runs(handle), _txs = {}, _idle = {}, _n_idle = 0, _operations = {}, _classes = {}, _errors = {}, _n_errors = 0,
+    _runs = core.runs(handle), _txs = {}, _idle = {}, _n_idle = 0, _operations = {}, _classes = {}, _errors = error_counts.new(),
     _shared = {},
     _closed = false, _fed = false, _ask_at = huge, _end_ns = huge, _start_ns = 0,
     _key_sent = {}, _key_over = {},
