@@ -8,6 +8,15 @@ local M = {}
 
 local noted, known = {}, {}
 
+-- Modules of the program and of LuaJIT: what is there before any plug-in is.
+local own = {}
+for _, name in ipairs(package.loaded["vernier.embedded"]()) do
+  own[name] = true
+end
+for name in pairs(package.loaded) do
+  own[name] = true
+end
+
 -- A file has been read. Its place counts as it is now: the working folder may change later. Cheap for one that is read
 -- again and again, as a stage of the user's is.
 function M.note(path)
@@ -23,10 +32,6 @@ end
 
 -- Modules in Lua that are not part of the program.
 local function note_modules()
-  local own = {}
-  for _, name in ipairs(package.loaded["vernier.embedded"]()) do
-    own[name] = true
-  end
   for name in pairs(package.loaded) do
     local path = not own[name] and package.searchpath(name, package.path)
     if path then

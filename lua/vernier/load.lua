@@ -6,6 +6,7 @@
 -- itself and yields only when there is none. Several loads may run in one worker at once.
 local ahead = require("vernier.ahead")
 local collector = require("vernier.core.collector")
+local compiler = require("vernier.core.compiler")
 local context = require("vernier.context")
 local core = require("vernier.core.load")
 local error_counts = require("vernier.error_counts")
@@ -64,15 +65,12 @@ local function permit_one(self)
   return true
 end
 
--- The run is over (-1: there was none); the next one that is due, or a negative code.
-local function next_run(load, handle, sut)
-  local run = sut._run
-  if run >= 0 then
-    sut._run = -1
-    release(handle, run)
-    if load._feedback and not load._fed and queued_of(handle) < FEED_HIGH then
-      permit_one(load) -- the pacer asks for more in its turn: a loop in here would not be compiled
-    end
+-- The run is over; the next one that is due, or a negative code.
+local function next_run(load, handle, sut, run)
+  sut._run = -1
+  release(handle, run)
+  if load._feedback and not load._fed and queued_of(handle) < FEED_HIGH then
+    permit_one(load) -- the pacer asks for more in its turn: a loop in here would not be compiled
   end
   return take(handle)
 end
@@ -83,26 +81,28 @@ local function note_run(ctx, sut, run, record)
   sut._run = run
 end
 
--- run: one that a runner before it has left by an error, or -1.
+-- run: one that a runner before it has left by an error, or -1. In the inner loop each turn is a run, from its start to the
+-- start of the next: what the compiler makes of it is the same whichever turn it begins in.
 local function runner(load, run)
   local ctx = load._new_context(run)
   local handle, runs, workload = load._handle, load._runs, load._ahead or load._workload
   local hook, sut = workload.run, ctx.sut
   local co = scheduler.current()
   scheduler.guard(sut)
+  run = run < 0 and take(handle) or next_run(load, handle, sut, run)
   while true do
-    run = next_run(load, handle, sut)
-    if run >= 0 then
+    while run >= 0 do
       note_run(ctx, sut, run, runs[run])
       hook(workload, ctx)
       if load._closed then
         return
       end
-    else
-      local n = load._n_idle + 1
-      load._idle[n], load._n_idle = co, n
-      coroutine.yield()
+      run = next_run(load, handle, sut, run)
     end
+    local n = load._n_idle + 1
+    load._idle[n], load._n_idle = co, n
+    coroutine.yield()
+    run = take(handle)
   end
 end
 
@@ -332,6 +332,7 @@ end
 -- found(finding); meet(key, value, on_met(list, at_ns)), for controllers that want it.
 -- Calls the init hooks. Returns the load, or nil, message.
 function M.new(spec)
+  compiler.be_eager()
   -- First: which schedule a controller has may depend on its options.
   local controller_ctx = rate.context(spec)
   local ok, err = xpcall(rate.init, traced, spec.controller, controller_ctx)

@@ -1,2 +1,4 @@
 -- The command line's entry.
+require("vernier.core.compiler").be_patient()
+
 return require("vernier.cli").main
