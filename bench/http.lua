@@ -32,7 +32,9 @@ local function vernier(b, case)
         network = NETWORK:format(case.url, case.tls or "") })
       return test.submitted, took
     end)
-    return costs(n, took, b.seconds)
+    local cost = costs(n, took, b.seconds)
+    cost.polls = round.vitals().turns / n
+    return cost
   end
 end
 
@@ -44,6 +46,15 @@ local function peer(b, run)
   end
 end
 
+-- What of the user time of a request is no work of the client: the entries of recv and send, which some hypervisors make slow.
+local function system_calls(b)
+  return function()
+    local took = work.run("calls", { work.vernier, "lua", work.bench .. "/support/system_calls.lua", b.seconds },
+      { core = work.client_core, seconds = b.seconds + 10 })
+    return { user = 2 * took.user / tonumber(work.read("calls.out")) * 1e6 }
+  end
+end
+
 local function candidates(b, case)
   local list = { { "vernier", vernier(b, case) } }
   if peers.has("wrk") then
@@ -52,6 +63,9 @@ local function candidates(b, case)
   end
   if case.npm and peers.has("autocannon") then
     list[#list + 1] = { "autocannon", peer(b, function() return peers.autocannon(case.url, b.seconds) end) }
+  end
+  if case.user then
+    list[#list + 1] = { "calls", system_calls(b) }
   end
   return list
 end
@@ -69,6 +83,10 @@ local function measure(b, case)
   end
   add("... user time, all Lua included", "us", { vernier = own.user, peer = "wrk with Lua", beside = lua.user,
     at_most = case.user })
+  if case.user then
+    add("... beside two bare system calls", "us", { vernier = own.user, peer = "getppid, twice", beside = all.calls.user })
+  end
+  add("... polls for a request", "x", { vernier = own.polls })
   add("... requests a second", "/s", { vernier = own.rate, peer = "wrk with Lua", beside = lua.rate })
 end
 

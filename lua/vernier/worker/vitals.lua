@@ -39,7 +39,8 @@ local function read_all()
   local ticks, steal = machine_ticks()
   local state = loop.state
   return {
-    wall = clock.now(), cpu = clock.cpu_ns(), real_us = clock.wall_us(), spun = state.spun_ns, stalls = state.stalls,
+    wall = clock.now(), cpu = clock.cpu_ns(), real_us = clock.wall_us(), spun = state.spun_ns, turns = state.turns,
+    stalls = state.stalls,
     outliers = state.outliers, outlier = state.outlier_ns, pauses = collector.pauses, collected = collector.total_ns,
     ticks = ticks, steal = steal, waited = waited_ns(),
   }
@@ -63,15 +64,16 @@ function M.start()
   return setmetatable({ _from = now() }, M)
 end
 
--- Since it started: {wall_us, cpu_us; spun_us: CPU time spent on waiting for due times; waited_us: for a core; stalls,
--- longest_stall_us: turns of the loop over 10 ms; outliers, outlier_us, longest_outlier_us: waits that the machine made
--- longer; pauses (over 1 ms), collected_us, longest_pause_us: of the Lua collector; step_us: how far the wall clock moved
--- against the monotonic one; steal: share of the machine's time that its hypervisor took}.
+-- Since it started: {wall_us, cpu_us; spun_us: CPU time spent on waiting for due times; waited_us: for a core; turns of the
+-- loop, each of which polls once or more; stalls, longest_stall_us: turns over 10 ms; outliers, outlier_us,
+-- longest_outlier_us: waits that the machine made longer; pauses (over 1 ms), collected_us, longest_pause_us: of the Lua
+-- collector; step_us: how far the wall clock moved against the monotonic one; steal: share of the machine's time that its
+-- hypervisor took}.
 function M:measure()
   local from, e, state = self._from, now(), loop.state
   return {
     wall_us = (e.wall - from.wall) / 1e3, cpu_us = (e.cpu - from.cpu) / 1e3, spun_us = (e.spun - from.spun) / 1e3,
-    waited_us = (e.waited - from.waited) / 1e3, stalls = e.stalls - from.stalls,
+    waited_us = (e.waited - from.waited) / 1e3, turns = e.turns - from.turns, stalls = e.stalls - from.stalls,
     longest_stall_us = state.longest_stall_ns / 1e3, outliers = e.outliers - from.outliers,
     outlier_us = (e.outlier - from.outlier) / 1e3, longest_outlier_us = state.longest_outlier_ns / 1e3,
     pauses = math.max(0, e.pauses - from.pauses), collected_us = math.max(0, e.collected - from.collected) / 1e3,
