@@ -9,7 +9,8 @@ M.url = ("http://127.0.0.1:%d"):format(port)
 M.tls_url = ("https://127.0.0.1:%d"):format(port + 1)
 
 -- /slow takes some seconds for each answer, so that every request in flight needs a connection. One cipher, so that all
--- clients use the same.
+-- clients use the same. A request of 1 KiB is read at once: in two parts it takes nginx longer than a client, and what is
+-- measured is how clients wait.
 local CONFIG = [[
 daemon off;
 master_process off;
@@ -21,6 +22,7 @@ http {
   access_log off;
   keepalive_requests 1000000000;
   keepalive_timeout 600;
+  client_header_buffer_size 4k;
   client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
   ssl_certificate server.pem; ssl_certificate_key server.key;
   ssl_protocols TLSv1.3; ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;
