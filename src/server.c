@@ -7,20 +7,18 @@
  *
  * Not here: routing, compression, files, trailers, upgrade.
  */
-#include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "arrival_log.h"
 #include "buffer.h"
 #include "http_parser.h"
+#include "listener.h"
 #include "stream.h"
 
 enum { FREE, OPENING, READING, REQUESTED, LINGERING, CLOSING };
 enum { DEFAULT_MAX_CONNECTIONS = 10000, DEFAULT_MAX_HEAD = 16 * 1024, DEFAULT_MAX_BODY = 1024 * 1024 };
-enum { KEEP_BUFFER = 64 * 1024, BACKLOG = 4096, ACCEPTS_MAX = 64, SWEEP_MS = 1000, HANDLE_SPAN = 1 << 20 };
+enum { KEEP_BUFFER = 64 * 1024, SWEEP_MS = 1000, HANDLE_SPAN = 1 << 20 };
 static const double LINGER_NS = 2e9; /* how long a refused client may go on sending before it is cut off */
 
 typedef struct connection {
@@ -43,14 +41,13 @@ typedef struct connection {
 struct vn_server {
   vn_loop *loop;
   double tag;
-  uv_poll_t listener;
-  int listen_fd; /* -1: none */
+  vn__listener listener;
   uv_timer_t sweep;
   uv_idle_t idle; /* runs while connections have more than one request in their buffers */
   vn__tls_context *tls;
   connection **connections; /* all ever made */
   connection *free, *ready;
-  int n_connections, n_open, max_connections, port;
+  int n_connections, n_open, max_connections;
   uint32_t max_head, max_body;
   int handles;
   bool closed;
@@ -355,7 +352,8 @@ static connection *take_connection(vn_server *s) {
   return c;
 }
 
-static void add_connection(vn_server *s, int fd) {
+static void add_connection(void *server, int fd) {
+  vn_server *s = server;
   connection *c = take_connection(s);
   if (!c) {
     close(fd);
@@ -367,25 +365,6 @@ static void add_connection(vn_server *s, int fd) {
   c->state = s->tls ? OPENING : READING;
   int rc = vn__stream_accept(&c->stream, s->loop, fd, s->tls ? vn__tls_new(s->tls, NULL) : NULL);
   if (rc < 0 || s->n_open > s->max_connections) close_connection(c, true);
-}
-
-/* Who finds no file left for him waits in the backlog until the next sweep. */
-static void on_connections(uv_poll_t *listener, int status, int events) {
-  vn_server *s = listener->data;
-  (void)status, (void)events;
-  for (int i = 0; i < ACCEPTS_MAX; i++) {
-    int fd = accept4(s->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0) {
-      add_connection(s, fd);
-    } else if (errno != EINTR && errno != ECONNABORTED) {
-      if (errno != EAGAIN) uv_poll_stop(listener);
-      return;
-    }
-  }
-}
-
-static void start_accepting(vn_server *s) {
-  if (!uv_is_active((uv_handle_t *)&s->listener)) uv_poll_start(&s->listener, UV_READABLE, on_connections);
 }
 
 /* ---- what Lua calls ---- */
@@ -414,7 +393,7 @@ int vn_server_close_connection(vn_server *s, double handle, int reset) {
 
 int vn_server_flush_log(vn_server *s) { return vn__arrival_log_flush(&s->log); }
 
-int vn_server_port(const vn_server *s) { return s->port; }
+int vn_server_port(const vn_server *s) { return s->listener.port; }
 
 double vn_server_connections(const vn_server *s) { return s->n_open; }
 
@@ -428,55 +407,7 @@ static void on_sweep(uv_timer_t *timer) {
     if (c->state == LINGERING && c->linger_until_ns <= now) close_connection(c, true);
   }
   vn__arrival_log_flush(&s->log);
-  start_accepting(s);
-}
-
-static int parse_address(const char *host, int port, struct sockaddr_storage *out) {
-  if (port < 0 || port > 65535) return vn__fail(VN_EINVAL, "port %d is not in 0-65535", port);
-  if (uv_ip4_addr(host, port, (struct sockaddr_in *)out) == 0) return 0;
-  if (uv_ip6_addr(host, port, (struct sockaddr_in6 *)out) == 0) return 0;
-  return vn__fail(VN_EINVAL, "\"%s\" is not an address to listen on", host);
-}
-
-/* Bound and listening, with the address that it has got; or -1 and errno. */
-static int open_listener(struct sockaddr_storage *address) {
-  int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return -1;
-  bool v6 = address->ss_family == AF_INET6;
-  socklen_t len = v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-  struct sockaddr *a = (struct sockaddr *)address;
-  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
-  if (bind(fd, a, len) || listen(fd, BACKLOG) || getsockname(fd, a, &len)) {
-    int error = errno;
-    close(fd);
-    errno = error;
-    return -1;
-  }
-  return fd;
-}
-
-static int listen_on(vn_server *s, const char *host, int port) {
-  union { /* the port is at the same place in both */
-    struct sockaddr_storage any;
-    struct sockaddr_in v4;
-  } address = {0};
-  int rc = parse_address(host, port, &address.any);
-  if (rc < 0) return rc;
-  s->listen_fd = open_listener(&address.any);
-  if (s->listen_fd < 0)
-    return vn__fail(vn__errno_code(errno), "cannot listen on %s:%d: %s", host, port, uv_strerror(-errno));
-  s->port = ntohs(address.v4.sin_port);
-  rc = uv_poll_init(&s->loop->uv, &s->listener, s->listen_fd);
-  if (rc < 0) {
-    close(s->listen_fd);
-    s->listen_fd = -1;
-    return vn__fail(vn__errno_code(-rc), "cannot listen on %s:%d: %s", host, port, uv_strerror(rc));
-  }
-  s->listener.data = s;
-  s->handles++;
-  vn__loop_ref(s->loop, 1);
-  start_accepting(s);
-  return 0;
+  vn__listener_resume(&s->listener);
 }
 
 static void on_handle_closed(uv_handle_t *handle) {
@@ -484,6 +415,8 @@ static void on_handle_closed(uv_handle_t *handle) {
   vn__loop_ref(s->loop, -1);
   release_handle(s);
 }
+
+static void on_listener_closed(void *server) { release_handle(server); }
 
 static void open_handles(vn_server *s) {
   uv_timer_init(&s->loop->uv, &s->sweep);
@@ -497,7 +430,9 @@ static int start(vn_server *s, const vn_server_options *o) {
   if (o->cert && !(s->tls = vn__tls_server_context(o->cert, o->key ? o->key : o->cert))) return VN_ETLS;
   if (o->arrival_log && vn__arrival_log_open(&s->log, o->arrival_log) < 0) return VN_EIO;
   uv_timer_start(&s->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
-  return listen_on(s, o->host ? o->host : "127.0.0.1", o->port);
+  int rc = vn__listener_open(&s->listener, o->host ? o->host : "127.0.0.1", o->port);
+  if (rc == 0) s->handles++;
+  return rc;
 }
 
 vn_server *vn_server_new(vn_loop *l, double tag, const vn_server_options *o) {
@@ -505,7 +440,9 @@ vn_server *vn_server_new(vn_loop *l, double tag, const vn_server_options *o) {
   if (!s) return NULL;
   s->loop = l;
   s->tag = tag;
-  s->log.fd = s->listen_fd = -1;
+  s->log.fd = -1;
+  s->listener =
+      (vn__listener){.fd = -1, .loop = l, .owner = s, .accepted = add_connection, .closed = on_listener_closed};
   s->max_connections = o->max_connections ? o->max_connections : DEFAULT_MAX_CONNECTIONS;
   s->max_head = o->max_head ? o->max_head : DEFAULT_MAX_HEAD;
   s->max_body = o->max_body ? o->max_body : DEFAULT_MAX_BODY;
@@ -520,10 +457,7 @@ void vn_server_free(vn_server *s) {
   s->closed = true;
   vn__arrival_log_close(&s->log);
   for (int i = 0; i < s->n_connections; i++) close_connection(s->connections[i], false);
-  if (s->listen_fd >= 0) {
-    uv_close((uv_handle_t *)&s->listener, on_handle_closed);
-    close(s->listen_fd);
-  }
+  vn__listener_close(&s->listener);
   uv_close((uv_handle_t *)&s->sweep, on_handle_closed);
   uv_close((uv_handle_t *)&s->idle, on_handle_closed);
 }

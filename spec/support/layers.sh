@@ -60,7 +60,7 @@ c_rules() {
   forbid "only main.c includes Lua's headers" '#include *<(lua|lualib|lauxlib|luajit)\.h>' "$none" \
     $(files '\.[ch]$' '^src/main\.c$' src)
   forbid "a pure file does not know the loop" '#include *(<uv\.h>|"(loop|stream)\.h")' "$none" \
-    $(files '\.[ch]$' '^src/((loop|pacing|process|probe|link|resolve|stream|channel|ipc|mqtt|curl)|(http|websocket|h2|server)(_[a-z]+)?)\.[ch]$' src)
+    $(files '\.[ch]$' '^src/((loop|pacing|process|probe|link|resolve|listener|stream|channel|ipc|mqtt|curl)|(http|websocket|h2|server)(_[a-z]+)?)\.[ch]$' src)
   forbid "the HTTP parser is pure" '#include *(<uv\.h>|"(loop|stream)\.h")' "$none" $(files '_parser\.[ch]$' "$none" src)
   forbid "vernier.h includes nothing of ours, no varargs, unions or bit-fields" \
     '#include *"|\.\.\.[^ ]*\)|^ *union |[a-z_] *: *[0-9]+;' "$none" $(files '/vernier\.h$' "$none" src)

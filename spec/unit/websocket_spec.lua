@@ -1,6 +1,6 @@
 -- The WebSocket client and npm's ws as its peer; a server that answers what it should not; a server that is killed.
 local channel = require("vernier.core.channel")
-local cjson = require("cjson")
+local client = require("spec.support.websocket_client")
 local http_client = require("spec.support.http_client")
 local scheduler = require("vernier.scheduler")
 local servers = require("spec.support.http_servers")
@@ -9,33 +9,7 @@ local websocket = require("vernier.websocket")
 
 local MS, S = 1e6, 1e9
 local await, fails = http_client.await, http_client.fails
-
-local function soon(seconds)
-  return scheduler.now() + (seconds or 5) * S * support.slow
-end
-
--- Runs fn(connection) as a task, and drops the connection.
-local function with(url, options, fn)
-  return scheduler.run(function()
-    local connection = assert(websocket.connect(url, options))
-    local ok, err = xpcall(fn, function(e)
-      return type(e) == "string" and debug.traceback(e, 2) or e
-    end, connection)
-    connection:drop()
-    if not ok then
-      error(err, 0)
-    end
-  end)
-end
-
-local function command(connection, what)
-  assert(connection:send(cjson.encode(what)))
-end
-
-local function ask(connection, what)
-  command(connection, what)
-  return cjson.decode((assert(connection:receive(soon()))))
-end
+local ask, command, soon, with = client.ask, client.command, client.soon, client.with
 
 local function hex(text)
   return (text:gsub(".", function(c)
@@ -458,60 +432,5 @@ describe("a WebSocket", function()
       connection:close(1000, "over")
       assert.are.same({ "over", "closed", 1000 }, ended)
     end)
-  end)
-end)
-
-describe("a WebSocket over TLS", function()
-  local server, good
-
-  setup(function()
-    good = support.certificate()
-    server = servers.ws_server("--tls", good.cert, good.key)
-  end)
-
-  teardown(function()
-    server.stop()
-  end)
-
-  it("carries large messages both ways", function()
-    with(server.ws(), { ca = good.ca }, function(connection)
-      local text = ("0123456789abcdef"):rep(65536)
-      for _ = 1, 3 do
-        assert(connection:send(text))
-      end
-      for _ = 1, 3 do
-        assert.is_true(connection:receive(soon()) == text)
-      end
-      assert.is_true((connection:close()))
-    end)
-  end)
-
-  it("fails with another CA, a wrong name, without TLS on the other side", function()
-    local other = support.certificate({ names = "DNS:other.example" })
-    local plain = servers.ws_server()
-    scheduler.run(function()
-      fails("tls", "certificate not accepted", websocket.connect(server.ws(), { ca = other.ca }))
-      fails("tls", "/no/such/file", websocket.connect(server.ws(), { ca = "/no/such/file" }))
-      fails("tls", "TLS", websocket.connect((plain.ws():gsub("^ws", "wss")), { ca = good.ca }))
-      fails("reset", "", websocket.connect((server.ws():gsub("^wss", "ws"))))
-    end)
-    with(server.ws(), { verify = false }, function(connection)
-      connection:send("x")
-      assert.are.equal("x", (connection:receive(soon())))
-    end)
-    plain.stop()
-  end)
-end)
-
-describe("a WebSocket on a unix socket", function()
-  it("is one like others", function()
-    local path = support.tmpdir() .. "/ws.sock"
-    local server = servers.ws_server("--unix", path)
-    with("ws+unix:" .. path .. ":/some/target", {}, function(connection)
-      local head = ask(connection, { ["do"] = "head" })
-      assert.are.same({ "/some/target", "localhost" }, { head.url, head.headers.host })
-      assert.is_true((connection:close()))
-    end)
-    server.stop()
   end)
 end)
