@@ -97,8 +97,8 @@ unit: all
 
 # What measures time has the machine for itself: one file at a time. The others wait more than they compute.
 functional: all
-	$(Q)$(call prove,$(or $(JOBS),1),$(TIMED))
-	$(Q)$(if $(SPEC),,$(call prove,$(or $(JOBS),2),$(filter-out $(TIMED),$(FUNCTIONAL))))
+	$(Q)failed=0; $(call prove,$(or $(JOBS),1),$(TIMED)) || failed=1; \
+	$(if $(SPEC),,$(call prove,$(or $(JOBS),2),$(filter-out $(TIMED),$(FUNCTIONAL))) || failed=1;) exit $$failed
 
 # These run against systems that others wrote, and wait more than they compute.
 integration: all
