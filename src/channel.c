@@ -73,18 +73,19 @@ static double next_deadline(const vn_channel *c) {
   return fmin(at, c->ping_ns > 0 ? c->ping_ns + o->ping_timeout_ns : c->heard_ns + o->ping_interval_ns);
 }
 
-static void keep_alive(vn_channel *c, double now) {
+/* seen: when the network was looked at: what came while this process did something else is not late. */
+static void keep_alive(vn_channel *c, double seen) {
   const vn_channel_options *o = &c->options;
-  if (c->paused) c->heard_ns = c->message_ns = now;
+  if (c->paused) c->heard_ns = c->message_ns = vn_clock_now();
   if (c->paused) c->ping_ns = 0;
-  if (o->idle_timeout_ns > 0 && now >= c->message_ns + o->idle_timeout_ns) {
+  if (o->idle_timeout_ns > 0 && seen >= c->message_ns + o->idle_timeout_ns) {
     vn__channel_fail(c, VN_ETIMEDOUT, "no message within %g s", o->idle_timeout_ns / 1e9);
   } else if (!c->framing->ping || !(o->ping_interval_ns > 0)) {
     return;
-  } else if (c->ping_ns > 0 && now >= c->ping_ns + o->ping_timeout_ns) {
+  } else if (c->ping_ns > 0 && seen >= c->ping_ns + o->ping_timeout_ns) {
     vn__channel_fail(c, VN_ETIMEDOUT, "no answer to a ping within %g s", o->ping_timeout_ns / 1e9);
-  } else if (c->ping_ns == 0 && now >= c->heard_ns + o->ping_interval_ns) {
-    c->ping_ns = now;
+  } else if (c->ping_ns == 0 && seen >= c->heard_ns + o->ping_interval_ns) {
+    c->ping_ns = vn_clock_now();
     c->stats.pings++;
     c->framing->ping(c);
     vn__channel_flush(c);
@@ -93,16 +94,16 @@ static void keep_alive(vn_channel *c, double now) {
 
 static void on_timer(uv_timer_t *timer) {
   vn_channel *c = timer->data;
-  double now = vn_clock_now();
+  double seen = c->loop->looked_ns;
   if (c->state == VN__CHANNEL_OPEN)
-    keep_alive(c, now);
-  else if (now >= c->deadline_ns && c->state == VN__CHANNEL_STARTING)
+    keep_alive(c, seen);
+  else if (seen >= c->deadline_ns && c->state == VN__CHANNEL_STARTING)
     c->framing->timeout(c);
-  else if (now >= c->deadline_ns && c->state < VN__CHANNEL_STARTING)
+  else if (seen >= c->deadline_ns && c->state < VN__CHANNEL_STARTING)
     vn__channel_fail(c, VN_ETIMEDOUT, "no connection within %g s", c->options.connect_timeout_ns / 1e9);
-  else if (now >= c->deadline_ns && c->state == VN__CHANNEL_CLOSING)
+  else if (seen >= c->deadline_ns && c->state == VN__CHANNEL_CLOSING)
     vn__channel_fail(c, VN_ETIMEDOUT, "not closed by the peer within %g s", c->options.close_timeout_ns / 1e9);
-  else if (now >= c->deadline_ns)
+  else if (seen >= c->deadline_ns)
     vn__channel_abort(c);
   vn__channel_start_timer(c);
 }

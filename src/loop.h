@@ -16,9 +16,10 @@ struct vn_loop {
   int wake_fd;
   int pacing;
   bool wake_armed;
-  double wake_ns; /* what wake_fd is armed for */
-  double spin_ns; /* before an instant; learnt */
-  int handles;    /* open handles of others */
+  double wake_ns;   /* what wake_fd is armed for */
+  double spin_ns;   /* before an instant; learnt */
+  double looked_ns; /* what came before it was taken; a silence that ends later may be our own */
+  int handles;      /* open handles of others */
   struct vn_scratch *scratch;
   struct vn_signal *signals;
   _Atomic uint64_t turns; /* twice the polls, odd inside one; read by the heartbeat thread */

@@ -29,6 +29,13 @@ static void note_outlier(vn_loop *l, double ns) {
   if (ns > l->state.longest_outlier_ns) l->state.longest_outlier_ns = ns;
 }
 
+/* Timers of libuv run before it reads: those that end a silence compare it with the look before. */
+static void look(vn_loop *l, uv_run_mode mode) {
+  double from = vn_clock_now();
+  uv_run(&l->uv, mode);
+  l->looked_ns = from;
+}
+
 /* ---- the sleep ---- */
 
 static void on_wake(uv_poll_t *handle, int status, int events) {
@@ -58,11 +65,11 @@ static void learn(vn_loop *l, double late_ns) {
 
 static void sleep_until(vn_loop *l, double wake_ns) {
   if (isinf(wake_ns)) {
-    uv_run(&l->uv, UV_RUN_ONCE);
+    look(l, UV_RUN_ONCE);
     return;
   }
   arm_wake(l, wake_ns);
-  while (l->wake_armed && l->n_events == 0) uv_run(&l->uv, UV_RUN_ONCE);
+  while (l->wake_armed && l->n_events == 0) look(l, UV_RUN_ONCE);
   if (l->n_events == 0) learn(l, vn_clock_now() - wake_ns);
 }
 
@@ -75,7 +82,7 @@ static void spin_until(vn_loop *l, double wake_ns) {
     if (VN_UNLIKELY(now - last > GAP_NS)) note_outlier(l, now - last);
     last = now;
     if (now - looked < LOOK_NS || wake_ns - now < LAST_LOOK_NS) continue;
-    uv_run(&l->uv, UV_RUN_NOWAIT);
+    look(l, UV_RUN_NOWAIT);
     last = looked = vn_clock_now();
   }
   l->state.spun_ns += last - begun;
@@ -85,7 +92,7 @@ static void spin_until(vn_loop *l, double wake_ns) {
 
 void vn__loop_wait(vn_loop *l, double wake_ns, double now) {
   if (wake_ns <= now || l->n_events) {
-    uv_run(&l->uv, UV_RUN_NOWAIT);
+    look(l, UV_RUN_NOWAIT);
     return;
   }
   if (l->pacing == VN_PACING_BATCHED && !isinf(wake_ns)) wake_ns = ceil(wake_ns / TICK_NS) * TICK_NS;

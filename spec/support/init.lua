@@ -10,6 +10,7 @@
 --   support.wait_for(condition, seconds, what), support.free_port(), support.left_over(mark)
 --   servers: see spec/support/servers.lua (support.nginx, support.witness, support.demo_server,
 --   support.arrival_server, support.certificate)
+local clock = require("vernier.core.clock")
 local cjson = require("cjson")
 local ffi = require("ffi")
 local process = require("spec.support.process")
@@ -304,4 +305,11 @@ local helper = package.loaded["spec.support.helper"]
 if helper then
   helper.support = M
 end
+-- Does not come back to the loop for so many ns.
+function M.stall(ns)
+  local until_ns = clock.now() + ns
+  while clock.now() < until_ns do -- luacheck: ignore
+  end
+end
+
 return M

@@ -195,6 +195,22 @@ describe("the HTTP client and a server that misbehaves", function()
     end)
   end)
 
+  it("does not take for the server's silence that it did something else itself", function()
+    with_client({ port = witness.port, request_timeout_ns = 200 * MS }, function(client)
+      assert(get(client, "/"))
+      for _ = 1, 3 do
+        local response, message
+        scheduler.spawn(function()
+          response, message = get(client, "/delay/20")
+          response = response or message
+        end)
+        support.stall(400 * MS)
+        http_client.await(function() return response end, "the answer")
+        assert.are.equal(200, response.status, tostring(response))
+      end
+    end)
+  end)
+
   it("gives up on a silent server when the time is over", function()
     with_client({ port = witness.port, request_timeout_ns = 200 * MS }, function(client)
       local before = clock.now()

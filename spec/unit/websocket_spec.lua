@@ -400,6 +400,21 @@ describe("a WebSocket", function()
     end)
   end)
 
+  it("does not take for the peer's silence that this process did something else", function()
+    with(server.ws(), { ping_interval_ns = 20 * MS, ping_timeout_ns = 200 * MS }, function(connection)
+      for _ = 1, 10 do
+        local pings, deadline = connection:stats().pings, soon()
+        while connection:stats().pings == pings do
+          assert(scheduler.now() < deadline, "no ping")
+          scheduler.sleep(0.01 * MS)
+        end
+        support.stall(250 * MS) -- the ping's answer has come meanwhile
+        scheduler.sleep(2 * MS)
+      end
+      assert.is_truthy(ask(connection, { ["do"] = "seen" }))
+    end)
+  end)
+
   it("holds the sender back when nobody receives, and loses nothing", function()
     local ms = MS * support.slow
     with(server.ws(), { ping_interval_ns = 10 * ms, ping_timeout_ns = 100 * ms, idle_timeout_ns = 200 * ms }, function(connection)
