@@ -9,14 +9,14 @@ local M = {}
 
 local S = 1e9
 
--- Runs fn(client) as a task with what open(options) gives, and closes it.
-function M.with(open, options, fn)
+-- Runs fn(client) as a task with what open(options) gives, and closes it by that method (close).
+function M.with(open, options, fn, close)
   return scheduler.run(function()
     local client = assert(open(options))
     local ok, err = xpcall(fn, function(e)
       return type(e) == "string" and debug.traceback(e, 2) or e
     end, client)
-    client:close()
+    client[close or "close"](client)
     if not ok then
       error(err, 0)
     end

@@ -7,11 +7,11 @@
 --   support.workspace{ ["benchmark.yaml"] = text, … } a folder that goes away with the spec file
 --   support.node("x.js", words, stdin)                what spec/support/x.js prints as JSON
 --   support.summary(workspace)                        the newest run's summary.json, and its folder
---   support.wait_for(condition, seconds, what), support.free_port(), support.left_over(mark)
+--   support.wait_for(condition, seconds, what), support.free_port(), support.left_over(mark), support.stall(ns)
 --   servers: see spec/support/servers.lua (support.nginx, support.witness, support.demo_server,
 --   support.arrival_server, support.certificate)
-local clock = require("vernier.core.clock")
 local cjson = require("cjson")
+local clock = require("vernier.core.clock")
 local ffi = require("ffi")
 local process = require("spec.support.process")
 
@@ -267,6 +267,13 @@ function M.read_json(path)
   return cjson.decode(text)
 end
 
+-- Does not come back to the loop for so many ns.
+function M.stall(ns)
+  local until_ns = clock.now() + ns
+  while clock.now() < until_ns do -- luacheck: ignore
+  end
+end
+
 -- Folders of the runs in a workspace, oldest first.
 function M.runs(workspace)
   local list = {}
@@ -305,11 +312,4 @@ local helper = package.loaded["spec.support.helper"]
 if helper then
   helper.support = M
 end
--- Does not come back to the loop for so many ns.
-function M.stall(ns)
-  local until_ns = clock.now() + ns
-  while clock.now() < until_ns do -- luacheck: ignore
-  end
-end
-
 return M

@@ -1,5 +1,6 @@
 -- The WebSocket client of specs, and commands for the server of ws_server.js.
 local cjson = require("cjson")
+local http_client = require("spec.support.http_client")
 local scheduler = require("vernier.scheduler")
 local support = require("spec.support")
 local websocket = require("vernier.websocket")
@@ -13,16 +14,9 @@ end
 
 -- Runs fn(connection) as a task, and drops the connection.
 function M.with(url, options, fn)
-  return scheduler.run(function()
-    local connection = assert(websocket.connect(url, options))
-    local ok, err = xpcall(fn, function(e)
-      return type(e) == "string" and debug.traceback(e, 2) or e
-    end, connection)
-    connection:drop()
-    if not ok then
-      error(err, 0)
-    end
-  end)
+  return http_client.with(function()
+    return websocket.connect(url, options)
+  end, nil, fn, "drop")
 end
 
 function M.command(connection, what)
