@@ -46,15 +46,6 @@ local function peer(b, run)
   end
 end
 
--- What of the user time of a request is no work of the client: the entries of recv and send, which some hypervisors make slow.
-local function system_calls(b)
-  return function()
-    local took = work.run("calls", { work.vernier, "lua", work.bench .. "/support/system_calls.lua", b.seconds },
-      { core = work.client_core, seconds = b.seconds + 10 })
-    return { user = 2 * took.user / tonumber(work.read("calls.out")) * 1e6 }
-  end
-end
-
 local function candidates(b, case)
   local list = { { "vernier", vernier(b, case) } }
   if peers.has("wrk") then
@@ -63,9 +54,6 @@ local function candidates(b, case)
   end
   if case.npm and peers.has("autocannon") then
     list[#list + 1] = { "autocannon", peer(b, function() return peers.autocannon(case.url, b.seconds) end) }
-  end
-  if case.user then
-    list[#list + 1] = { "calls", system_calls(b) }
   end
   return list
 end
@@ -83,9 +71,7 @@ local function measure(b, case)
   end
   add("... user time, all Lua included", "us", { vernier = own.user, peer = "wrk with Lua", beside = lua.user,
     at_most = case.user })
-  if case.user then
-    add("... beside two bare system calls", "us", { vernier = own.user, peer = "getppid, twice", beside = all.calls.user })
-  end
+  add("... user time beside no Lua", "us", { vernier = own.user, peer = "wrk", beside = plain.user, ratio = true })
   add("... polls for a request", "x", { vernier = own.polls })
   add("... requests a second", "/s", { vernier = own.rate, peer = "wrk with Lua", beside = lua.rate })
 end

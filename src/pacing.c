@@ -22,6 +22,7 @@ static const double GAP_NS = 50e3;                    /* of a spin, whose turns 
 static const double LOOK_NS = 5e3;                    /* how often a spin looks at the network … */
 static const double LAST_LOOK_NS = 2e3;               /* … and what is left for the instant to come alone */
 static const double TICK_NS = 1e6;
+static const double LEAD_NS = 5e3; /* what a load needs from a wake-up to a start; and a look at the network later */
 
 static void note_outlier(vn_loop *l, double ns) {
   l->state.outliers++;
@@ -101,10 +102,14 @@ void vn__loop_wait(vn_loop *l, double wake_ns, double now) {
   if (spin > 0) spin_until(l, wake_ns);
 }
 
-void vn_loop_set_pacing(vn_loop *l, int pacing) { l->pacing = pacing; }
+void vn_loop_set_pacing(vn_loop *l, int pacing) {
+  l->pacing = pacing;
+  l->state.lead_ns = pacing == VN_PACING_PRECISE ? LEAD_NS : 0;
+}
 
 int vn__loop_open_wake(vn_loop *l) {
   prctl(PR_SET_TIMERSLACK, 1UL); /* the default of 50 us would be our lateness */
+  vn_loop_set_pacing(l, VN_PACING_PRECISE);
   l->spin_ns = SPIN_FIRST_NS;
   l->wake_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
   if (l->wake_fd < 0) return vn__fail(VN_EIO, "cannot make a timer: %m");

@@ -10,6 +10,7 @@ local compiler = require("vernier.core.compiler")
 local context = require("vernier.context")
 local core = require("vernier.core.load")
 local error_counts = require("vernier.error_counts")
+local loop_state = require("vernier.core.loop").state
 local plugins = require("vernier.plugins")
 local rate = require("vernier.rate")
 local scheduler = require("vernier.scheduler")
@@ -188,19 +189,20 @@ function Load:_feed_guarded()
   end
 end
 
--- Starts what is due; returns the absolute ns at which it wants to be asked again. What is due starts first: the
--- controller is asked when there is time, or when nothing is known to be due.
+-- Starts what is due, and first what is so shortly before its instant that take waits for it; returns the absolute ns at
+-- which it wants to be asked again. What is due starts first: the controller is asked when there is time, or when nothing
+-- is known to be due.
 function Load:_pump()
   local handle = self._handle
-  local now = scheduler.now()
+  local now, lead = scheduler.now(), loop_state.lead_ns
   local deadline = now + BUDGET_NS
   local feed = not self._feedback or self._ask_at <= now
   core.turn(handle)
   while true do
     local due = core.next_due(handle)
-    if due <= now then
+    if due <= now + lead then
       self:_resume_runner()
-      now = scheduler.now()
+      now, lead = scheduler.now(), 0
       if now > deadline then
         return 0
       end
@@ -209,7 +211,8 @@ function Load:_pump()
       self:_feed_guarded()
     else
       self:_check_end(now)
-      return math.min(due, self:_is_full() and huge or self._ask_at, self._end_ns > now and self._end_ns or huge)
+      local ask_at = self:_is_full() and huge or self._ask_at
+      return math.min(due - loop_state.lead_ns, ask_at, self._end_ns > now and self._end_ns or huge)
     end
   end
 end

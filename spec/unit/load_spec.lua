@@ -3,6 +3,7 @@ local clock = require("vernier.core.clock")
 local core = require("vernier.core.load")
 local live = require("vernier.core.live")
 local loads = require("spec.support.loads")
+local loop = require("vernier.core.loop")
 local support = require("spec.support")
 
 local MS = 1e6
@@ -47,6 +48,70 @@ describe("the queue", function()
     assert.are.equal(0, core.permit(h, 0, 10 * MS - 1))
     assert.are.equal(core.DONE, core.permit(h, 1, 10 * MS))
     core.free(h)
+  end)
+end)
+
+describe("a run that is due in a moment", function()
+  local AHEAD_NS = loop.state.lead_ns / 2
+
+  after_each(function()
+    loop.set_pacing("precise")
+  end)
+
+  -- What take gives for it, so long after the turn has begun and with so many in flight; and how early it began then, in ns.
+  local function take_ahead(turn_ns, more, in_flight)
+    local h = new(more)
+    local start = clock.now()
+    core.start(h, start)
+    for i = 1, in_flight or 0 do
+      core.permit(h, i, 0)
+      assert(core.take(h) >= 0)
+    end
+    loop.poll(0)
+    core.turn(h)
+    local begun = clock.now()
+    while clock.now() < begun + turn_ns do -- luacheck: ignore
+    end
+    core.permit(h, 0, clock.now() - start + AHEAD_NS)
+    local run = core.take(h)
+    local early = run >= 0 and core.runs(h)[run].intended_ns - core.runs(h)[run].started_ns
+    core.free(h)
+    return run, early
+  end
+
+  -- Nobody gets to it in time each time: a busy machine makes it due meanwhile.
+  local function is_refused_once(...)
+    for _ = 1, 1000 do
+      if take_ahead(...) == core.AGAIN then
+        return true
+      end
+    end
+    return false
+  end
+
+  it("is waited for and does not begin before its instant", function()
+    local taken = 0
+    for _ = 1, 100 do
+      local run, early = take_ahead(0)
+      assert.is_true(not early or early <= 0, early)
+      taken = taken + (run >= 0 and 1 or 0)
+    end
+    assert.is_true(taken > 50, taken)
+  end)
+
+  it("is left to the loop where the network has waited long enough", function()
+    assert.is_true(is_refused_once(3 * loop.state.lead_ns))
+  end)
+
+  it("is left to the loop where waiting is not to cost CPU", function()
+    for _, pacing in ipairs({ "economical", "batched" }) do
+      loop.set_pacing(pacing)
+      assert.is_true(is_refused_once(0), pacing)
+    end
+  end)
+
+  it("is not waited for at the in-flight limit", function()
+    assert.is_true(is_refused_once(0, { max_in_flight = 1 }, 1))
   end)
 end)
 
