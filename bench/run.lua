@@ -7,6 +7,7 @@ local file = require("vernier.core.file")
 local machine = require("vernier.machine")
 local peers = require("support.peers")
 local process = require("vernier.core.process")
+local quiet = require("support.quiet")
 local work = require("support.work")
 
 local ALL = { "startup", "cells", "noop", "http", "lateness", "controllers", "memory", "histogram", "traces", "ethereum-signing",
@@ -17,6 +18,7 @@ local settings = { repeats = tonumber(os.getenv("REPEAT") or 5), seconds = tonum
 local function one(name)
   print(("\n%s: medians of %d turns"):format(name, settings.repeats))
   io.stdout:flush()
+  local turns, quiet_ones = quiet.turns, quiet.quiet
   local ok, message = pcall(require(name), settings)
   if message == work.INTERRUPTED then
     error(message, 0)
@@ -24,6 +26,7 @@ local function one(name)
     io.stderr:write(("bench: %s: %s\n"):format(name, message))
   end
   io.stdout:write(figures.text(name))
+  print(("turns on quiet cores: %d of %d"):format(quiet.quiet - quiet_ones, quiet.turns - turns))
   io.stdout:flush()
   return ok
 end
@@ -31,7 +34,8 @@ end
 local function write()
   local path = os.getenv("OUT") or work.bench .. "/../build/bench.json"
   local text = figures.json({ machine = machine.describe(), version = process.version(), peers = peers.versions(),
-    when = os.date("!%Y-%m-%dT%H:%M:%SZ"), settings = settings })
+    when = os.date("!%Y-%m-%dT%H:%M:%SZ"), settings = settings,
+    turns = quiet.turns, quiet_turns = quiet.quiet })
   assert(file.write(path, text))
   return path
 end
