@@ -8,9 +8,10 @@ local M = { turns = 0, quiet = 0 } -- so far
 local NEAR = 1.15 -- times the least that has been seen
 local FIRST_LOOKS, LOOK_EACH_S = 20, 0.1
 local TRIES, WAIT_S = 3, 10 -- for each turn
-local patience_s = 1200 -- for all: what waits and repeated turns may take
+local FIRST_S, SHARE = 10, 1 / 3 -- what waits and repeated turns may take: so long, and a share of what turns take
 
 local program, least
+local patience_s = FIRST_S
 
 -- ns per step of the slowest core.
 local function look()
@@ -35,17 +36,14 @@ local function prepare()
 end
 
 local function await()
-  local until_s = os.time() + math.min(WAIT_S, patience_s)
   local from = os.time()
-  while not is_quiet() do
-    if os.time() >= until_s then
-      patience_s = patience_s - (os.time() - from)
-      return false
-    end
+  local quiet = is_quiet()
+  while not quiet and os.time() - from < math.min(WAIT_S, patience_s) do
     work.sleep(LOOK_EACH_S)
+    quiet = is_quiet()
   end
   patience_s = patience_s - (os.time() - from)
-  return true
+  return quiet
 end
 
 -- What run() gives.
@@ -57,13 +55,17 @@ function M.turn(run)
   for try = 1, TRIES do
     local before, from = await(), os.time()
     local result = run()
+    local took_s = os.time() - from
+    if try == 1 then
+      patience_s = patience_s + SHARE * took_s
+    end
     if before and is_quiet() then
       M.quiet = M.quiet + 1
       return result
-    elseif try == TRIES or patience_s <= 0 then
+    elseif try == TRIES or patience_s < took_s then
       return result
     end
-    patience_s = patience_s - (os.time() - from)
+    patience_s = patience_s - took_s
   end
 end
 
