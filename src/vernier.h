@@ -223,9 +223,8 @@ typedef struct vn_loop_state { /* read-only for Lua */
   double outliers;   /* waits that the machine made longer: wake-ups over 200 us late, gaps in a spin … */
   double outlier_ns; /* … their sum */
   double longest_outlier_ns;
-  double spun_ns; /* CPU time spent on waiting: pacing precise */
-  double
-      lead_ns; /* a load wants to be woken so long before an instant and waits for it itself: pacing precise, else 0 */
+  double spun_ns;    /* CPU time spent on waiting: pacing precise */
+  double lead_ns;    /* a load is woken so long before an instant, and waits itself: pacing precise, else 0 */
   double tags_stale; /* counted by the scheduler: events of a stale generation */
 } vn_loop_state;
 
