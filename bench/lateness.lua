@@ -53,7 +53,6 @@ local function candidates(b)
   list[#list + 1] = { "http", own(b, "precise", 10000, HTTP) }
   list[#list + 1] = { "economical", own(b, "economical", 1000) }
   list[#list + 1] = { "batched", own(b, "batched", 10000) }
-  list[#list + 1] = { "start", own(b, "economical", 1000, { amount = "txNumber: 1" }) }
   if peers.has("autocannon") then
     list[#list + 1] = { "autocannon", function()
       local n, took, seconds = peers.autocannon(nginx.url, b.seconds, 10000)
@@ -71,21 +70,12 @@ end
 
 local add = figures.adder("lateness")
 
--- CPU in % of a core while it runs: what a run of one transaction takes, its start and its end, is taken off.
-local function running(all, name)
-  local list = {}
-  for i, cpu in ipairs(all[name].cpu) do
-    list[i] = cpu - all.start.cpu[i]
-  end
-  return list
-end
-
 local function precise(all, rate, limit)
   local own_figures, spin = all["precise " .. rate], all["spin " .. rate]
   add(("lateness at %d tx/s, precise: p50"):format(rate), "us", { vernier = own_figures.p50, peer = "a bare spin",
     beside = spin.p50, at_most = 1 })
   add("... p99", "us", { vernier = own_figures.p99, peer = "a bare spin", beside = spin.p99, at_most = limit })
-  add("... CPU of one core", "%", { vernier = running(all, "precise " .. rate) })
+  add("... CPU of one core", "%", { vernier = own_figures.cpu })
 end
 
 return function(b)
@@ -99,12 +89,12 @@ return function(b)
   add("lateness at 10000 HTTP/s, precise: p99", "us", { vernier = all.http.p99, peer = "a bare spin",
     beside = all["spin 10000"].p99, at_most = 50 })
   add("... p50", "us", { vernier = all.http.p50 })
-  add("... CPU of one core", "%", { vernier = running(all, "http"), peer = "autocannon", beside = autocannon.cpu })
+  add("... CPU of one core", "%", { vernier = all.http.cpu, peer = "autocannon", beside = autocannon.cpu })
   add("... rate kept, of 10000", "/s", { vernier = all.http.rate, peer = "autocannon", beside = autocannon.rate })
   add("rate kept, of 1000 tx/s", "tx/s", { vernier = all["precise 1000"].rate, peer = "Caliper", beside = caliper.rate })
   add("lateness at 1000 tx/s, economical: p99", "us", { vernier = all.economical.p99, peer = "a bare sleep",
     beside = all.sleep.p99, at_most = 200 })
-  add("... CPU of one core", "%", { vernier = running(all, "economical"), at_most = 5 })
-  add("CPU at 10000 tx/s, batched", "%", { vernier = running(all, "batched"), peer = "precise",
-    beside = running(all, "precise 10000"), ratio = true, at_most = 1 / 3 })
+  add("... CPU of one core", "%", { vernier = all.economical.cpu, at_most = 5 })
+  add("CPU at 10000 tx/s, batched", "%", { vernier = all.batched.cpu, peer = "precise", beside = all["precise 10000"].cpu,
+    ratio = true, at_most = 1 / 3 })
 end
