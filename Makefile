@@ -199,7 +199,7 @@ help:
 	@echo "make lint        format, static analysis, layer rules"
 	@echo "make check       lint + test"
 	@echo "make fuzz        each parser's harness for FUZZ_SECONDS=20"
-	@echo "make bench       side-by-side figures, three quarters of an hour (BENCH='http noop' for some; make bench-deps: the peers)"
+	@echo "make bench       side-by-side figures, over an hour (BENCH='http noop' for some; make bench-deps: the peers)"
 	@echo "make doc         write the reference in doc/ from the option declarations"
 	@echo "make format      clang-format in place"
 	@echo "make deps        install what build and specs need (Debian, apt-get; npm)"

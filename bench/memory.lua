@@ -71,10 +71,10 @@ end
 
 return function(b)
   local server = nginx.start()
-  local all = figures.turns(b.repeats, { { "64", in_flight(64) }, { "10000", in_flight(10000) }, { "idle", idle } })
+  local all = figures.turns(b.repeats, { { "64", in_flight(64) }, { "10000", in_flight(10000) }, { "idle", idle } }, true)
   server:stop()
   local short, long = b.seconds, 10 * b.seconds
-  local fast = figures.turns(1, { { "short", at_full_speed(short) }, { "long", at_full_speed(long) } })
+  local fast = figures.turns(1, { { "short", at_full_speed(short) }, { "long", at_full_speed(long) } }, true)
   add("anonymous memory of a worker, 64 in flight", all["64"], (BASE + 64 * KB) / MB)
   add("... 10,000 in flight", all["10000"], (BASE + 10000 * KB) / MB)
   add("... 10,000 idle connections", all.idle, 100)

@@ -26,7 +26,9 @@ local function one(name)
     io.stderr:write(("bench: %s: %s\n"):format(name, message))
   end
   io.stdout:write(figures.text(name))
-  print(("turns on quiet cores: %d of %d"):format(quiet.quiet - quiet_ones, quiet.turns - turns))
+  if quiet.turns > turns then
+    print(("turns on quiet cores: %d of %d"):format(quiet.quiet - quiet_ones, quiet.turns - turns))
+  end
   io.stdout:flush()
   return ok
 end

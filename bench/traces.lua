@@ -71,7 +71,7 @@ end
 return function(b)
   local server = nginx.start()
   for _, case in ipairs(CASES) do
-    local all = figures.turns(b.repeats, { { "vernier", function() return once(case) end } }).vernier
+    local all = figures.turns(b.repeats, { { "vernier", function() return once(case) end } }, true).vernier
     add(case.what .. ": places aborted twice after the first second, worst turn", "", all.again, 0)
     add("... traces aborted then", "", all.aborted)
     add("... places that the compiler gave up", "", all.given_up, 0)

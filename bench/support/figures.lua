@@ -12,15 +12,15 @@ function M.median(values)
 end
 
 -- candidates: list of {name, run}; each run() gives a table of numbers. They run in turns, A B A B …, so that what the
--- machine does meanwhile hits all, and on quiet cores where they can be had (support/quiet.lua). Returns
--- {[name] = {[figure] = list of values}}.
-function M.turns(repeats, candidates)
+-- machine does meanwhile hits all, and on quiet cores where they can be had (support/quiet.lua); untimed: what is measured
+-- is no time, and each turn counts as it comes. Returns {[name] = {[figure] = list of values}}.
+function M.turns(repeats, candidates, untimed)
   local all = {}
   for _ = 1, repeats do
     for _, candidate in ipairs(candidates) do
       local name, run = candidate[1], candidate[2]
       all[name] = all[name] or {}
-      for figure, value in pairs(quiet.turn(run)) do
+      for figure, value in pairs(untimed and run() or quiet.turn(run)) do
         all[name][figure] = all[name][figure] or {}
         table.insert(all[name][figure], value)
       end

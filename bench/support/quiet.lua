@@ -20,6 +20,9 @@ local function look()
     local ns = tonumber(text)
     least, slowest = math.min(least, ns), math.max(slowest, ns)
   end
+  if slowest == 0 then
+    error("the cores could not be timed (support/neighbours.c)", 0)
+  end
   return slowest
 end
 
@@ -46,7 +49,7 @@ local function await()
   return quiet
 end
 
--- What run() gives.
+-- What run() gives. Only of what is timed: a turn that is made again is forgotten, and with it what it found.
 function M.turn(run)
   if not program then
     prepare()

@@ -45,7 +45,9 @@ function M.has(program)
 end
 
 function M.sleep(seconds)
-  os.execute(("sleep %g"):format(seconds))
+  if os.execute(("sleep %g"):format(seconds)) ~= 0 then
+    error(M.INTERRUPTED, 0)
+  end
 end
 
 -- Writes a file of the workspace; returns its path.
